@@ -1,0 +1,40 @@
+/**
+ * The envelope around every command and event. `key` is the id of the aggregate that speaks; `sequence`
+ * counts the messages of one source and key from 1; `causationId` is the id of the message or request that
+ * caused this one; `version` is "major.minor", where a minor only adds.
+ */
+interface Envelope<Data> {
+  /** ISO 8601, UTC: when it happened. */
+  timestamp: string;
+  version: string;
+  source: string;
+  correlationId: string;
+  causationId: string;
+  key: string;
+  sequence: number;
+  data: Data;
+}
+
+export interface EventEnvelope<Type extends string = string, Data = unknown> extends Envelope<Data> {
+  eventId: string;
+  eventType: Type;
+}
+
+export interface CommandEnvelope<Type extends string = string, Data = unknown> extends Envelope<Data> {
+  commandId: string;
+  commandType: Type;
+}
+
+export type MessageEnvelope = EventEnvelope | CommandEnvelope;
+
+export function isCommand(message: MessageEnvelope): message is CommandEnvelope {
+  return "commandId" in message;
+}
+
+export function messageId(message: MessageEnvelope): string {
+  return isCommand(message) ? message.commandId : message.eventId;
+}
+
+export function messageType(message: MessageEnvelope): string {
+  return isCommand(message) ? message.commandType : message.eventType;
+}

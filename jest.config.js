@@ -1,0 +1,8 @@
+/** @type {import("jest").Config} */
+module.exports = {
+  testEnvironment: "node",
+  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
+  testMatch: ["<rootDir>/test/**/*.spec.ts"],
+  testTimeout: 20_000,
+  modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/data", "<rootDir>/.servers"],
+};
