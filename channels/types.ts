@@ -6,7 +6,6 @@
  * Words: a *channel* is a queue (commands) or a topic (events); a *group* is a set of members of which one
  * gets each message; a *delivery* is one message on its way to one group.
  */
-import type { Channel } from "@moleculer/channels";
 
 /** Options of `broker.sendCommand(channel, payload, options)` and `broker.publishEvent(...)`. */
 export interface PublishOptions {
@@ -34,7 +33,12 @@ export type Outcome = void | null | Error | Promise<void | null | Error>;
  * and may return one outcome per message; if it throws, each message is tried again on its own before
  * anything is put aside, so one poisoned message never takes its neighbours with it.
  */
-export interface HubChannel extends Channel {
+export interface HubChannel {
+  id: string;
+  name: string;
+  group: string;
+  unsubscribing: boolean;
+  handler(payload: unknown, delivery: unknown): Promise<unknown>;
   /** The most messages in one call of the handler. Unset: one message, not an array. */
   batch?: number;
   /** The most messages of this group under way on this node. */

@@ -1,0 +1,146 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
+import { ConfigError, HubError, StoreUnavailableError } from "../../contracts/errors";
+
+export type Value = string | number | bigint | null | Uint8Array;
+
+interface PendingWrite {
+  run(): unknown;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One SQLite file and its group commit: all writes asked for in one turn of the event loop run in one
+ * transaction with one fsync, each inside a savepoint of its own, and their promises settle after the
+ * commit. Reads see what is committed. The documents and the embedded channels share this file.
+ */
+export class SqliteEngine {
+  private static readonly open = new Map<string, SqliteEngine>();
+
+  private readonly db: DatabaseSyncInstance;
+  private readonly statements = new Map<string, StatementSyncInstance>();
+  private pending: PendingWrite[] = [];
+  private scheduled = false;
+  private holders = 0;
+  private closed = false;
+
+  /**
+   * The engine of a data folder; a second call in this process shares it.
+   * @throws ConfigError when the folder cannot be written or another process owns it.
+   */
+  static acquire(dataDir: string): SqliteEngine {
+    const file = join(resolve(dataDir), "hub.sqlite");
+    let engine = SqliteEngine.open.get(file);
+    if (!engine) SqliteEngine.open.set(file, (engine = new SqliteEngine(dataDir, file)));
+    engine.holders++;
+    return engine;
+  }
+
+  private constructor(
+    dataDir: string,
+    private readonly file: string,
+  ) {
+    try {
+      mkdirSync(resolve(dataDir), { recursive: true });
+      this.db = new DatabaseSync(file);
+    } catch (error) {
+      throw new ConfigError(`DATA_DIR: cannot write to ${dataDir}: ${(error as Error).message}`);
+    }
+    try {
+      // Exclusive locking: the kernel drops the lock when the owner dies, however it dies.
+      this.db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+      this.db.exec("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
+      this.db.exec("BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS hub_owner (pid INTEGER); COMMIT;");
+    } catch (error) {
+      this.db.close();
+      const busy = /locked|busy/i.test((error as Error).message);
+      throw new ConfigError(
+        busy
+          ? `DATA_DIR: another process owns ${dataDir}; stop it, or choose another folder.`
+          : `DATA_DIR: cannot open ${file}: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  /** A prepared statement, kept for the next time. */
+  prepare(sql: string): StatementSyncInstance {
+    let statement = this.statements.get(sql);
+    if (!statement) this.statements.set(sql, (statement = this.db.prepare(sql)));
+    return statement;
+  }
+
+  /** Runs statements that define tables and indexes. */
+  exec(sql: string): void {
+    this.db.exec(sql);
+  }
+
+  /** Reads; the result is there when the call returns. @throws StoreUnavailableError */
+  read<T>(run: () => T): T {
+    if (this.closed) throw new StoreUnavailableError("The store is closed.");
+    try {
+      return run();
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  /**
+   * Runs `run` (synchronous, any number of statements, all or none of them) in the next commit.
+   * Resolves with its result once it is on disk; rejects with what it threw, or StoreUnavailableError.
+   */
+  write<T>(run: () => T): Promise<T> {
+    if (this.closed) return Promise.reject(new StoreUnavailableError("The store is closed."));
+    return new Promise<T>((resolve, reject) => {
+      this.pending.push({ run, resolve: resolve as (value: unknown) => void, reject });
+      if (!this.scheduled) {
+        this.scheduled = true;
+        setImmediate(() => this.commit());
+      }
+    });
+  }
+
+  private commit(): void {
+    this.scheduled = false;
+    const writes = this.pending;
+    this.pending = [];
+    if (writes.length === 0) return;
+    const settle: (() => void)[] = [];
+    try {
+      this.prepare("BEGIN IMMEDIATE").run();
+      for (const write of writes) {
+        this.prepare("SAVEPOINT one").run();
+        try {
+          const result = write.run();
+          settle.push(() => write.resolve(result));
+        } catch (error) {
+          // When the disk is full SQLite rolls back the whole transaction: the next statement throws.
+          this.prepare("ROLLBACK TO one").run();
+          settle.push(() => write.reject(storeError(error)));
+        }
+        this.prepare("RELEASE one").run();
+      }
+      this.prepare("COMMIT").run();
+    } catch (error) {
+      if (this.db.isTransaction) this.db.exec("ROLLBACK");
+      for (const write of writes) write.reject(storeError(error));
+      return;
+    }
+    for (const answer of settle) answer();
+  }
+
+  /** Gives the file back; the last holder's call commits what is pending and closes it. */
+  release(): void {
+    if (--this.holders > 0 || this.closed) return;
+    this.commit();
+    this.closed = true;
+    SqliteEngine.open.delete(this.file);
+    this.db.close();
+  }
+}
+
+function storeError(error: unknown): unknown {
+  if (error instanceof HubError) return error;
+  return new StoreUnavailableError(`The store did not answer: ${(error as Error).message}`, { cause: error });
+}
