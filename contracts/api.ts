@@ -1,0 +1,159 @@
+import { Type, type Static } from "@sinclair/typebox";
+import { Money } from "./money";
+import { OrderStatus, Role } from "./events";
+
+/**
+ * The bodies and queries of the REST API. Fields that a body does not have are refused, so that nobody
+ * believes that `userId`, `role` or `price` in a body does anything.
+ */
+const closed = { additionalProperties: false } as const;
+const Email = Type.String({ format: "email", maxLength: 254 });
+const Password = Type.String({ minLength: 8, maxLength: 128 });
+const Id = Type.String({ minLength: 1, maxLength: 128 });
+const Interval = Type.Union([Type.Literal("month"), Type.Literal("year")]);
+const Seats = Type.Union([Type.Integer({ minimum: 0, maximum: 1_000_000_000 }), Type.Null()]);
+const Price = Type.Object(
+  {
+    amount: Type.Integer({ minimum: 0, maximum: 100_000_000 }),
+    currency: Type.String({ pattern: "^[A-Z]{3}$" }),
+  },
+  closed,
+);
+
+export const RegisterBody = Type.Object(
+  { email: Email, password: Password, name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) },
+  closed,
+);
+export type RegisterBody = Static<typeof RegisterBody>;
+
+export const LoginBody = Type.Object(
+  { email: Type.String({ maxLength: 254 }), password: Type.String({ maxLength: 128 }) },
+  closed,
+);
+export type LoginBody = Static<typeof LoginBody>;
+
+export const RefreshBody = Type.Object(
+  { refreshToken: Type.String({ minLength: 1, maxLength: 512 }) },
+  closed,
+);
+export type RefreshBody = Static<typeof RefreshBody>;
+
+const Quantity = Type.Integer({ minimum: 1, maximum: 10_000 });
+const PaymentMethodName = Type.String({ minLength: 1, maxLength: 255 });
+
+/** The body of an order, one line or many; `normalizeOrder` in domain/ makes the first into the second. */
+export const OrderBody = Type.Object(
+  {
+    items: Type.Array(Type.Object({ planId: Id, quantity: Quantity }, closed), { minItems: 1, maxItems: 50 }),
+    paymentMethod: PaymentMethodName,
+  },
+  closed,
+);
+export type OrderBody = Static<typeof OrderBody>;
+
+export const OneLineOrderBody = Type.Object(
+  { planId: Id, quantity: Type.Optional(Quantity), paymentMethod: PaymentMethodName },
+  closed,
+);
+export type OneLineOrderBody = Static<typeof OneLineOrderBody>;
+
+export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7E]+$" });
+
+/** Query strings are text; the numbers in them are read here. */
+export const PageQuery = Type.Object({
+  limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })),
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+});
+export type PageQuery = Static<typeof PageQuery>;
+
+export const PlanBody = Type.Object(
+  {
+    id: Type.String({
+      pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
+      description: "lower case letters, digits and dashes",
+    }),
+    name: Type.String({ minLength: 1, maxLength: 100 }),
+    price: Price,
+    interval: Interval,
+    seats: Seats,
+  },
+  closed,
+);
+export type PlanBody = Static<typeof PlanBody>;
+
+export const PlanPatch = Type.Object(
+  {
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    price: Type.Optional(Price),
+    interval: Type.Optional(Interval),
+    seats: Type.Optional(Seats),
+  },
+  { ...closed, minProperties: 1 },
+);
+export type PlanPatch = Static<typeof PlanPatch>;
+
+export const RoleBody = Type.Object({ role: Role }, closed);
+
+export const SimulatorMode = Type.Union([
+  Type.Literal("normal"),
+  Type.Literal("outage"),
+  Type.Literal("broken"),
+]);
+export type SimulatorMode = Static<typeof SimulatorMode>;
+export const SimulatorBody = Type.Object(
+  { mode: SimulatorMode, latencyMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 })) },
+  closed,
+);
+export type SimulatorBody = Static<typeof SimulatorBody>;
+
+const DateTime = Type.String({ format: "date-time" });
+export const AdminOrdersQuery = Type.Object({
+  ...PageQuery.properties,
+  status: Type.Optional(OrderStatus),
+  userId: Type.Optional(Id),
+});
+export const AdminPaymentsQuery = Type.Object({ ...PageQuery.properties, orderId: Type.Optional(Id) });
+export const AuditQuery = Type.Object({
+  ...PageQuery.properties,
+  type: Type.Optional(Type.String({ maxLength: 100 })),
+  key: Type.Optional(Type.String({ maxLength: 255 })),
+  correlationId: Type.Optional(Type.String({ maxLength: 128 })),
+  from: Type.Optional(DateTime),
+  to: Type.Optional(DateTime),
+});
+export type AuditQuery = Static<typeof AuditQuery>;
+export const DeadLettersQuery = Type.Object({
+  ...PageQuery.properties,
+  status: Type.Optional(
+    Type.Union([Type.Literal("open"), Type.Literal("redriven"), Type.Literal("discarded")]),
+  ),
+  channel: Type.Optional(Type.String({ maxLength: 255 })),
+});
+export const AsOfQuery = Type.Object({ at: Type.Optional(DateTime) });
+
+export const Preferences = Type.Object(
+  {
+    email: Type.Optional(Type.Union([Email, Type.Null()])),
+    sms: Type.Optional(Type.Union([Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$" }), Type.Null()])),
+    push: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 512 }), Type.Null()])),
+    webhook: Type.Optional(Type.Union([Type.String({ format: "uri", maxLength: 2048 }), Type.Null()])),
+  },
+  closed,
+);
+export type Preferences = Static<typeof Preferences>;
+
+export const FraudRequest = Type.Object({
+  orderId: Id,
+  userId: Id,
+  amount: Type.Integer({ minimum: 0 }),
+  currency: Type.String(),
+  items: Type.Array(Type.Object({ planId: Id, quantity: Type.Integer() })),
+});
+export type FraudRequest = Static<typeof FraudRequest>;
+export const FraudAnswer = Type.Object({
+  score: Type.Number({ minimum: 0, maximum: 1 }),
+  reasons: Type.Array(Type.String()),
+});
+export type FraudAnswer = Static<typeof FraudAnswer>;
+
+export { Money };

@@ -1,0 +1,67 @@
+import { Type, type TObject } from "@sinclair/typebox";
+import { COMMANDS, isCommandType } from "./commands";
+import { isCommand, type MessageEnvelope } from "./envelope";
+import { PermanentError, ValidationError, type FieldError } from "./errors";
+import { EVENTS, isEventType } from "./events";
+import { fieldErrors } from "./validate";
+
+const Text = Type.String({ minLength: 1, maxLength: 512 });
+
+const COMMON = {
+  timestamp: Type.String({ format: "date-time" }),
+  version: Type.String({ pattern: "^\\d+\\.\\d+$" }),
+  source: Text,
+  correlationId: Text,
+  causationId: Text,
+  key: Text,
+  sequence: Type.Integer({ minimum: 0 }),
+};
+
+/** The envelope's schema with one event's data. */
+export const eventSchema = (type: string, data: TObject): TObject =>
+  Type.Object({ eventId: Text, eventType: Type.Literal(type), ...COMMON, data });
+
+/** The envelope's schema with one command's data. */
+export const commandSchema = (type: string, data: TObject): TObject =>
+  Type.Object({ commandId: Text, commandType: Type.Literal(type), ...COMMON, data });
+
+const SCHEMAS = new Map<string, TObject>([
+  ...Object.entries(EVENTS).map(([type, { data }]) => [type, eventSchema(type, data)] as const),
+  ...Object.entries(COMMANDS).map(([type, { data }]) => [type, commandSchema(type, data)] as const),
+]);
+
+/**
+ * Holds a message against its contract. An event of an unknown type passes (somebody newer sent it, and a
+ * consumer ignores what it does not know); an unknown command does not: it was meant for us.
+ * @returns the error that makes it a dead letter, or null.
+ */
+export function contractError(message: unknown): ValidationError | PermanentError | null {
+  if (typeof message !== "object" || message === null)
+    return new ValidationError(
+      [{ pointer: "", detail: "must be an envelope" }],
+      "The message is not an envelope.",
+    );
+  const envelope = message as MessageEnvelope;
+  if (isCommand(envelope)) {
+    if (!isCommandType(envelope.commandType))
+      return new PermanentError("UNKNOWN_COMMAND", `There is no command ${String(envelope.commandType)}.`);
+    return broken(envelope.commandType, envelope);
+  }
+  if (typeof envelope.eventId !== "string" || typeof envelope.eventType !== "string")
+    return new ValidationError(
+      [{ pointer: "/eventId", detail: "is required" }],
+      "The message has no eventId and eventType.",
+    );
+  return isEventType(envelope.eventType) ? broken(envelope.eventType, envelope) : null;
+}
+
+function broken(type: string, message: MessageEnvelope): ValidationError | null {
+  const errors = fieldErrors(SCHEMAS.get(type) as TObject, message);
+  return errors && new ValidationError(errors, `${type} breaks its contract: ${summary(errors)}`);
+}
+
+const summary = (errors: FieldError[]): string =>
+  errors
+    .slice(0, 3)
+    .map((e) => `${e.pointer || "/"} ${e.detail}`)
+    .join("; ");

@@ -1,0 +1,52 @@
+import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
+import addFormats from "ajv-formats";
+import type { Static, TSchema } from "@sinclair/typebox";
+import { ValidationError, type FieldError } from "./errors";
+
+const ajv = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  strict: true,
+  strictSchema: true,
+  allowUnionTypes: true,
+});
+addFormats(ajv);
+ajv.addVocabulary(["example", "examples"]);
+
+const compiled = new WeakMap<TSchema, ValidateFunction>();
+
+function validator(schema: TSchema): ValidateFunction {
+  let validate = compiled.get(schema);
+  if (!validate) compiled.set(schema, (validate = ajv.compile(schema)));
+  return validate;
+}
+
+/** What is wrong with `value`, or null. */
+export function fieldErrors(schema: TSchema, value: unknown): FieldError[] | null {
+  const validate = validator(schema);
+  if (validate(value)) return null;
+  const seen = new Set<string>();
+  return (validate.errors ?? []).map(fieldError).filter((e) => {
+    const id = e.pointer + e.detail;
+    return seen.has(id) ? false : seen.add(id);
+  });
+}
+
+/**
+ * The value, known to meet its schema; defaults are filled in.
+ * @throws ValidationError with one entry for each field that does not.
+ */
+export function parse<S extends TSchema>(schema: S, value: unknown, message?: string): Static<S> {
+  const errors = fieldErrors(schema, value);
+  if (errors) throw new ValidationError(errors, message);
+  return value as Static<S>;
+}
+
+function fieldError(error: ErrorObject): FieldError {
+  const { params, keyword } = error;
+  const at = (name: string) => `${error.instancePath}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  if (keyword === "required") return { pointer: at(String(params.missingProperty)), detail: "is required" };
+  if (keyword === "additionalProperties")
+    return { pointer: at(String(params.additionalProperty)), detail: "is not a field of this request" };
+  return { pointer: error.instancePath, detail: error.message ?? "is not valid" };
+}
