@@ -1,0 +1,68 @@
+import type { HubEvent } from "../contracts/events";
+import { derivedId } from "../contracts/ids";
+
+/** What a user is told; `type` is the type of the event it tells of. */
+export interface Notice {
+  id: string;
+  userId: string;
+  type: string;
+  orderId: string;
+  title: string;
+  body: string;
+}
+
+const money = (amount: number, currency: string): string =>
+  new Intl.NumberFormat("en", { style: "currency", currency }).format(amount / 100);
+
+/** The same event, recipient and channel give the same id: told once. */
+export const noticeId = (eventId: string, userId: string, channel: string): string =>
+  derivedId("notification", eventId, userId, channel);
+
+/** What an event tells its user, or null when it is not for people. */
+export function noticeOf(event: HubEvent): Notice | null {
+  const text = wording(event);
+  if (!text || !("orderId" in event.data) || !("userId" in event.data)) return null;
+  const { orderId, userId } = event.data;
+  return { id: noticeId(event.eventId, userId, "browser"), userId, type: event.eventType, orderId, ...text };
+}
+
+function wording(event: HubEvent): { title: string; body: string } | null {
+  switch (event.eventType) {
+    case "PaymentProcessed":
+      return {
+        title: "Payment received",
+        body: `We charged ${money(event.data.amount, event.data.currency)}.`,
+      };
+    case "PaymentFailed":
+      if (event.data.reason === "CANCELLED") return null;
+      return {
+        title: "Payment declined",
+        body: `The charge was declined: ${event.data.reason}. Nothing was taken.`,
+      };
+    case "PaymentRefunded":
+      return {
+        title: "Money refunded",
+        body: `${money(event.data.amount, event.data.currency)} went back to you.`,
+      };
+    case "SubscriptionActivated":
+      return {
+        title: "Subscription active",
+        body: `${event.data.quantity} × ${event.data.planId} is yours from now on.`,
+      };
+    case "OrderCancelled":
+      return { title: "Order cancelled", body: CANCELLED[event.data.reason] ?? "The order was cancelled." };
+    case "OrderRejected":
+      return {
+        title: "Order rejected",
+        body: "The order did not pass the fraud check. Nothing was charged.",
+      };
+    default:
+      return null;
+  }
+}
+
+const CANCELLED: Record<string, string> = {
+  OUT_OF_STOCK: "There were not enough seats left. A charge, if one was made, is refunded.",
+  CANCELLED_BY_USER: "You cancelled it. A charge, if one was made, is refunded.",
+  CANCELLED_BY_ADMIN: "An administrator cancelled it. A charge, if one was made, is refunded.",
+};
