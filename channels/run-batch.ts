@@ -1,0 +1,110 @@
+import { isStoreOutage } from "./retry";
+import type { BatchHandler, Delivery, HubChannel, Outcome } from "./types";
+
+/**
+ * The outcome of a message that was not run, since an earlier message of its key failed: it is no attempt,
+ * and the message waits behind the failed one.
+ */
+export class BehindFailedError extends Error {
+  readonly retryable = true;
+
+  constructor() {
+    super("An earlier message of this key waits for its retry.");
+    this.name = "BehindFailedError";
+  }
+}
+
+/** What `runBatch` resolves with: done (null), failed, or a promise of it; such a promise never rejects. */
+export type Settled = null | Error | Promise<null | Error>;
+
+/**
+ * Runs the handler of a channel over messages, in their order, and gives one outcome for each; never rejects.
+ *
+ * With `chan.batch` the handler gets the arrays. If it throws, each message is run again alone, one after
+ * the other, so a poisoned message never takes its neighbours with it; only an outage of the store fails all
+ * of them at once. Without `chan.batch` the handler runs once for each message, in parallel.
+ * With `ordered`, messages of one key run one after the other, and one whose predecessor failed is not run:
+ * its outcome is a `BehindFailedError`.
+ */
+export async function runBatch(
+  chan: Pick<HubChannel, "handler" | "batch">,
+  payloads: unknown[],
+  deliveries: Delivery[],
+  { ordered = false }: { ordered?: boolean } = {},
+): Promise<Settled[]> {
+  if (!chan.batch) {
+    const one = async (i: number) => {
+      await chan.handler(payloads[i], deliveries[i]);
+    };
+    return runEach(one, deliveries, ordered, true);
+  }
+  const handler = chan.handler as BatchHandler;
+  try {
+    return settled(await handler(payloads, deliveries), payloads.length);
+  } catch (error) {
+    if (payloads.length === 1 || isStoreOutage(error)) return payloads.map(() => toError(error));
+  }
+  const alone = async (i: number) => settled(await handler([payloads[i]], [deliveries[i]]), 1)[0];
+  return runEach(alone, deliveries, ordered, false);
+}
+
+/** Runs messages one by one; in parallel where neither the caller nor the order forbids it. */
+async function runEach(
+  run: (index: number) => Promise<void | Settled>,
+  deliveries: Delivery[],
+  ordered: boolean,
+  parallel: boolean,
+): Promise<Settled[]> {
+  const outcomes = new Array<Settled>(deliveries.length).fill(null);
+  const lines = parallel ? linesOf(deliveries, ordered) : [deliveries.map((_, i) => i)];
+  const failedKeys = new Set<string>();
+  await Promise.all(
+    lines.map(async (line) => {
+      for (const i of line) {
+        const key = ordered ? deliveries[i].key : null;
+        if (key !== null && failedKeys.has(key)) {
+          outcomes[i] = new BehindFailedError();
+          continue;
+        }
+        try {
+          outcomes[i] = (await run(i)) ?? null;
+        } catch (error) {
+          outcomes[i] = toError(error);
+        }
+        // The next of this key may go only when it is known how this one ended.
+        if (key !== null && outcomes[i] instanceof Promise) outcomes[i] = await outcomes[i];
+        if (key !== null && outcomes[i] !== null) failedKeys.add(key);
+      }
+    }),
+  );
+  return outcomes;
+}
+
+/** The lines that may run beside each other: one for each key when order counts, else one for each message. */
+function linesOf(deliveries: Delivery[], ordered: boolean): number[][] {
+  const lines = new Map<unknown, number[]>();
+  deliveries.forEach(({ key }, i) => {
+    const name = ordered && key !== null ? key : i;
+    const line = lines.get(name);
+    if (line) line.push(i);
+    else lines.set(name, [i]);
+  });
+  return [...lines.values()];
+}
+
+function settled(result: void | Outcome[], count: number): Settled[] {
+  if (!Array.isArray(result)) return new Array<Settled>(count).fill(null);
+  if (result.length !== count) {
+    // Which message an outcome belongs to is anybody's guess: none of them is taken as done.
+    const error = new Error(`The handler gave ${result.length} outcomes for ${count} messages.`);
+    return new Array<Settled>(count).fill(error);
+  }
+  return result.map((outcome) => {
+    if (outcome instanceof Promise) return outcome.then((value) => value ?? null, toError);
+    return outcome ?? null;
+  });
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
