@@ -1,0 +1,253 @@
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { COMMANDS } from "../contracts/commands";
+import { messageId, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
+import { ConflictError } from "../contracts/errors";
+import { EVENTS } from "../contracts/events";
+import { newId } from "../contracts/ids";
+import type { Decision, Draft, Now } from "../domain/types";
+import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../store/types";
+import { LEASE_MS, OutboxRelay, type OutboxEntry, type OutboxFields } from "./outbox";
+import { store } from "./store";
+
+/** What the state of an aggregate may have beside its own fields. */
+export interface State extends Document {
+  correlationId?: string;
+  told?: Record<string, EventEnvelope>;
+}
+
+/** A state as it lies in the store. `sequence` counts the messages that it has sent. */
+export type Stored<S extends State> = S & OutboxFields & { sequence: number };
+
+/** Who or what asks for a change, for the envelopes of what comes of it. */
+export interface Cause {
+  /** The id of the message or request. */
+  id: string;
+  correlationId: string;
+}
+
+export interface Change<S extends State> {
+  id: string;
+  cause: Cause;
+  /** Decides on what is stored now; null: nothing to change. Runs again when another writer was faster. */
+  decide(state: S | null, now: Now): Decision<S> | null;
+}
+
+const ROUNDS = 25;
+
+export function clock(): Now {
+  const now = new Date();
+  return { at: now.toISOString(), ms: now.getTime() };
+}
+
+/**
+ * Documents that change by decisions and tell of it: state and messages are stored in one write of one
+ * document, and the relay sends the messages. Changes are compare-and-set on `version`; a lost race
+ * reloads and decides again.
+ */
+export class Aggregates<S extends State> {
+  readonly adapter: StoreAdapter<Stored<S>>;
+  readonly relay: OutboxRelay;
+  private readonly owner: string;
+
+  constructor(
+    broker: ServiceBroker,
+    /** The service that speaks in its messages. */
+    private readonly source: string,
+    { name, indexes = [] }: CollectionOptions,
+  ) {
+    this.owner = broker.nodeID;
+    this.adapter = broker.hub.database.adapter<Stored<S>>({
+      name,
+      indexes: [...indexes, { fields: ["outboxDueAt"], sparse: true }],
+    });
+    this.relay = new OutboxRelay(
+      broker,
+      this.adapter as unknown as StoreAdapter<OutboxFields>,
+      broker.getLogger(`${source}.outbox`),
+    );
+  }
+
+  async get(id: string): Promise<S | null> {
+    return (await this.adapter.findById(id)) as S | null;
+  }
+
+  /** Stores a new aggregate; false when its id (or a unique value) is taken. */
+  async create({ state, messages }: Decision<S>, cause: Cause): Promise<boolean> {
+    const document = this.birth(state, messages, cause);
+    const [created = false] = await this.adapter.insertEach([document]);
+    if (created) this.relay.send(document._id, document.outbox);
+    return created;
+  }
+
+  /** One change; the state after it, or null where there is none. */
+  async change(id: string, cause: Cause, decide: Change<S>["decide"]): Promise<S | null> {
+    const [state = null] = await this.changeEach([{ id, cause, decide }]);
+    return state;
+  }
+
+  /**
+   * Many changes with few reads and writes; those of one aggregate are decided one after the other and
+   * stored together. Returns the state after each, in the order of `changes`.
+   * @throws ConflictError when other writers are faster every time
+   */
+  async changeEach(changes: Change<S>[]): Promise<(S | null)[]> {
+    const results = new Map<string, S | null>();
+    let open = new Map<string, Change<S>[]>();
+    for (const change of changes) open.set(change.id, [...(open.get(change.id) ?? []), change]);
+    for (let round = 0; open.size > 0; round++) {
+      if (round === ROUNDS) throw new ConflictError("WRITE_CONFLICT", "Too many writers at once; try again.");
+      const lost = await this.attempt(open, results);
+      open = new Map([...open].filter(([id]) => lost.has(id)));
+    }
+    return changes.map(({ id }) => results.get(id) ?? null);
+  }
+
+  /** One round; returns the ids whose write lost a race. */
+  private async attempt(
+    open: Map<string, Change<S>[]>,
+    results: Map<string, S | null>,
+  ): Promise<Set<string>> {
+    const stored = new Map((await this.adapter.findByIds([...open.keys()])).map((d) => [d._id, d]));
+    const births: Stored<S>[] = [];
+    const updates: { op: UpdateOne; after: Stored<S>; send: OutboxEntry[] }[] = [];
+    for (const [id, changes] of open) {
+      const before = stored.get(id) ?? null;
+      const after = this.fold(before, changes);
+      results.set(id, after ?? before);
+      if (!after) continue;
+      if (before) updates.push(this.update(before, after));
+      else births.push(after);
+    }
+    const lost = new Set<string>();
+    const [born, updated] = await Promise.all([
+      births.length > 0 ? this.adapter.insertEach(births) : [],
+      updates.length > 0 ? this.adapter.updateEach(updates.map(({ op }) => op)) : [],
+    ]);
+    births.forEach((document, i) => {
+      if (!born[i]) lost.add(document._id);
+      else this.relay.send(document._id, document.outbox);
+    });
+    updates.forEach(({ after, send }, i) => {
+      if (!updated[i]) lost.add(after._id);
+      else if (send.length > 0) this.relay.send(after._id, send);
+    });
+    return lost;
+  }
+
+  /** Decides one change after the other on the same aggregate; null when none changes anything. */
+  private fold(before: Stored<S> | null, changes: Change<S>[]): Stored<S> | null {
+    let current = before;
+    for (const { cause, decide } of changes) {
+      const decision = decide(current, clock());
+      if (!decision) continue;
+      if (!current) {
+        current = this.birth(decision.state, decision.messages, cause);
+        continue;
+      }
+      const next: Stored<S> = { ...current, ...decision.state };
+      for (const field of Object.keys(current) as (keyof S)[])
+        if (!(field in decision.state)) delete next[field];
+      current = this.speak(next, decision.messages, decision.again ?? [], cause);
+    }
+    return current === before ? null : current;
+  }
+
+  private birth(state: S, messages: Draft[], cause: Cause): Stored<S> {
+    const blank: Stored<S> = { ...state, version: 1, sequence: 0, outbox: [] };
+    const document = this.speak(blank, messages, [], cause);
+    return document.outbox.length > 0 ? { ...document, ...this.lease() } : document;
+  }
+
+  private lease() {
+    return { outboxOwner: this.owner, outboxDueAt: Date.now() + LEASE_MS };
+  }
+
+  /** Puts messages into the outbox: drafts become envelopes, repeats go out as they were. */
+  private speak(document: Stored<S>, drafts: Draft[], again: MessageEnvelope[], cause: Cause): Stored<S> {
+    let { sequence, told } = document;
+    const outbox = [...document.outbox];
+    for (const draft of drafts) {
+      const message = this.envelope(document, draft, ++sequence, cause);
+      outbox.push({ id: messageId(message), message });
+      if ("event" in draft && draft.keep) told = { ...told, [draft.event]: message as EventEnvelope };
+    }
+    for (const message of again)
+      if (!outbox.some((entry) => entry.id === messageId(message)))
+        outbox.push({ id: messageId(message), message });
+    return { ...document, sequence, outbox, ...(told && { told }) };
+  }
+
+  private envelope(document: Stored<S>, draft: Draft, sequence: number, cause: Cause): MessageEnvelope {
+    const common = {
+      timestamp: new Date().toISOString(),
+      version: "event" in draft ? EVENTS[draft.event].version : COMMANDS[draft.command].version,
+      source: this.source,
+      correlationId: document.correlationId ?? cause.correlationId,
+      causationId: cause.id,
+      key: document._id,
+      sequence,
+      data: draft.data,
+    };
+    const id = draft.id ?? newId();
+    return "event" in draft
+      ? { eventId: id, eventType: draft.event, ...common }
+      : { commandId: id, commandType: draft.command, ...common };
+  }
+
+  /** The conditional update from one state to the next, and what this node then has to send. */
+  private update(
+    before: Stored<S>,
+    after: Stored<S>,
+  ): { op: UpdateOne; after: Stored<S>; send: OutboxEntry[] } {
+    const fresh = after.outbox.slice(before.outbox.length);
+    const query: UpdateOne["query"] = { _id: before._id, version: before.version };
+    const set: Record<string, unknown> = {};
+    const unset: Record<string, true> = {};
+    const { outbox: _b, version: _v, ...was } = before;
+    const { outbox: _a, version: _w, ...is } = after;
+    for (const [field, value] of Object.entries(is))
+      if (was[field as keyof typeof was] !== value) set[field] = value;
+    for (const field of Object.keys(was)) if (!(field in is)) unset[field] = true;
+
+    let send: OutboxEntry[] = [];
+    if (fresh.length > 0) {
+      const now = Date.now();
+      const another =
+        before.outbox.length > 0 && before.outboxOwner !== this.owner && (before.outboxDueAt ?? 0) > now;
+      // While another node sends this outbox it sends these messages too; if it has just finished, we lose
+      // the race and decide again.
+      if (another) query.outboxOwner = before.outboxOwner;
+      else {
+        Object.assign(set, this.lease());
+        send = before.outboxOwner === this.owner ? fresh : after.outbox;
+      }
+    }
+    const update: UpdateOne["update"] = { $inc: { version: 1 } };
+    if (Object.keys(set).length > 0) update.$set = set;
+    if (Object.keys(unset).length > 0) update.$unset = unset;
+    if (fresh.length > 0) update.$push = { outbox: { $each: fresh } };
+    return { op: { query, update }, after, send };
+  }
+}
+
+/** Gives a service its aggregates: connects the store, starts the relays with the broker and drains them at the end. */
+export function aggregates(
+  main: Aggregates<never>,
+  further: Aggregates<never>[] = [],
+  collections: StoreAdapter<never>[] = [],
+): Partial<ServiceSchema> {
+  const all = [main, ...further];
+  const adapters = [...further.map((a) => a.adapter), ...collections] as unknown as StoreAdapter[];
+  return {
+    mixins: [store(main.adapter as unknown as StoreAdapter, ...adapters)],
+    events: {
+      // The channels connect after the services have started: nothing can be sent before.
+      "$broker.started"() {
+        for (const { relay } of all) relay.start();
+      },
+    },
+    async stopped() {
+      await Promise.all(all.map(({ relay }) => relay.stop()));
+    },
+  };
+}

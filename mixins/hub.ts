@@ -1,0 +1,43 @@
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { Config } from "../config";
+import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
+import type { Database } from "../store/types";
+
+/** What one node gives its services beside the broker. */
+export interface Hub {
+  config: Config;
+  database: Database;
+}
+
+/** A channel as a service declares it; see `HubChannel` for what the fields mean. */
+interface ChannelDefinition<T> {
+  group?: string;
+  batch: number;
+  maxInFlight: number;
+  retry?: Partial<RetryPolicy>;
+  handler: BatchHandler<T>;
+}
+
+declare module "moleculer" {
+  interface ServiceBroker {
+    hub: Hub;
+    sendCommand(channel: string, payload: unknown, options?: PublishOptions): Promise<void>;
+    publishEvent(channel: string, payload: unknown, options?: PublishOptions): Promise<void>;
+    commandsAdapter: HubAdapter;
+    eventsAdapter: HubAdapter;
+  }
+  interface ServiceSchema {
+    commands?: Record<string, ChannelDefinition<never>>;
+    domainEvents?: Record<string, ChannelDefinition<never>>;
+  }
+}
+
+/**
+ * A service of the hub: a function of its broker, so that one file serves many nodes of one process and
+ * what it holds is typed without `this`.
+ */
+export function defineService(
+  build: (node: Hub & { broker: ServiceBroker }) => ServiceSchema,
+): (broker: ServiceBroker) => ServiceSchema {
+  return (broker) => build({ broker, ...broker.hub });
+}
