@@ -1,0 +1,1 @@
+export { AmqpAdapter, type AmqpOptions } from "./adapter";
