@@ -1,0 +1,86 @@
+import type { PageQuery } from "../contracts/api";
+import { BadCursorError, ValidationError } from "../contracts/errors";
+import type { Query, StoreAdapter, Document } from "../store/types";
+
+export interface Page<T> {
+  items: T[];
+  /** Give it as `after` to go on; null at the end. */
+  next: string | null;
+}
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+/** How many items a page is to have. @throws ValidationError outside 1 to 200 */
+export function limitOf({ limit }: PageQuery): number {
+  const value = limit === undefined ? DEFAULT_LIMIT : Number(limit);
+  if (value < 1 || value > MAX_LIMIT) throw ValidationError.of("/limit", `must be 1 to ${MAX_LIMIT}`);
+  return value;
+}
+
+export const encodeCursor = (...parts: (string | number)[]): string =>
+  Buffer.from(JSON.stringify(parts)).toString("base64url");
+
+/** @throws BadCursorError when it is not one of ours */
+export function decodeCursor(cursor: string, length: number): (string | number)[] {
+  try {
+    const parts = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as unknown;
+    if (
+      Array.isArray(parts) &&
+      parts.length === length &&
+      parts.every((p) => ["string", "number"].includes(typeof p))
+    )
+      return parts as (string | number)[];
+  } catch {
+    // falls through to the one error
+  }
+  throw new BadCursorError();
+}
+
+/** A page of a collection by one field downwards, `_id` where that is equal: the newest first. */
+export async function newestFirst<D extends Document>(
+  adapter: StoreAdapter<D>,
+  query: Query,
+  page: PageQuery,
+  field: string = "createdAt",
+): Promise<Page<D>> {
+  const limit = limitOf(page);
+  const conditions: Query[] = [query];
+  if (page.after !== undefined) {
+    const [value, id] = decodeCursor(page.after, 2);
+    conditions.push({ $or: [{ [field]: { $lt: value } }, { [field]: value, _id: { $lt: id } }] });
+  }
+  const found = await adapter.find({
+    query: conditions.length > 1 ? { $and: conditions } : query,
+    sort: [`-${field}`, "-_id"],
+    limit: limit + 1,
+  });
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  const more = found.length > limit && last;
+  return {
+    items,
+    next: more ? encodeCursor((last as unknown as Record<string, string>)[field] ?? "", last._id) : null,
+  };
+}
+
+/** A page of a collection in the order of `position`; `after` is the `_id` of the last item seen. */
+export async function oldestFirst<D extends Document & { position: number }>(
+  adapter: StoreAdapter<D>,
+  query: Query,
+  page: PageQuery,
+): Promise<Page<D>> {
+  const limit = limitOf(page);
+  const conditions: Query = { ...query };
+  if (page.after !== undefined) {
+    const last = await adapter.findOne({ ...scope(query), _id: page.after });
+    if (!last) throw new BadCursorError();
+    conditions.position = { $gt: last.position };
+  }
+  const found = await adapter.find({ query: conditions, sort: "position", limit: limit + 1 });
+  const items = found.slice(0, limit);
+  return { items, next: found.length > limit ? (items.at(-1)?._id ?? null) : null };
+}
+
+/** A cursor must be of the same owner's list, but filters may have changed meanwhile. */
+const scope = ({ userId }: Query): Query => (userId === undefined ? {} : { userId });

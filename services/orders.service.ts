@@ -1,0 +1,348 @@
+import { createHash } from "node:crypto";
+import type { Context } from "moleculer";
+import stringify from "safe-stable-stringify";
+import {
+  AdminOrdersQuery,
+  AsOfQuery,
+  IdempotencyKey,
+  OneLineOrderBody,
+  OrderBody,
+  PageQuery,
+  type PlanBody,
+} from "../contracts/api";
+import {
+  ConflictError,
+  FraudSuspectedError,
+  IdempotencyKeyReusedError,
+  NotFoundError,
+  ValidationError,
+} from "../contracts/errors";
+import { messageId } from "../contracts/envelope";
+import type { HubEvent, SeatLine } from "../contracts/events";
+import { derivedId, newId } from "../contracts/ids";
+import { isSimulatedMethod, PAYMENT_METHODS } from "../contracts/payment-methods";
+import { parse } from "../contracts/validate";
+import {
+  askAgain,
+  asOf,
+  cancelOrder,
+  mergeLines,
+  placeOrder,
+  recordFact,
+  rejectOrder,
+  STEP_DEADLINE_MS,
+  subscriptionsOf,
+  totalOf,
+  type Order,
+  type OrderLine,
+} from "../domain/order";
+import { isSuspected } from "../domain/fraud";
+import { factOf } from "../domain/facts";
+import { timelineOf } from "../domain/timeline";
+import { aggregates, Aggregates, clock } from "../mixins/aggregates";
+import { FraudCheck } from "../mixins/fraud-check";
+import { defineService } from "../mixins/hub";
+import { decodeCursor, encodeCursor, limitOf, newestFirst } from "../mixins/paging";
+import { PlanCache } from "../mixins/plan-cache";
+import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { Sweep } from "../mixins/sweep";
+
+const ASK_LIMIT = 200;
+
+const line = ({ planId, quantity, unitPrice }: OrderLine) => ({ planId, quantity, unitPrice });
+
+function view(order: Order) {
+  const {
+    _id: id,
+    userId,
+    status,
+    items,
+    total,
+    reason,
+    refund,
+    review,
+    createdAt,
+    updatedAt,
+    facts,
+  } = order;
+  return {
+    id,
+    userId,
+    status,
+    items: items.map(line),
+    total,
+    ...(reason && { reason }),
+    ...(refund && { refund }),
+    ...(review && { review }),
+    createdAt,
+    updatedAt,
+    version: facts.length + 1,
+  };
+}
+
+/** The 202, and the same again for a repeated Idempotency-Key, whatever has become of the order since. */
+const accepted = ({ _id: id, items, total, createdAt }: Order) => ({
+  id,
+  status: "PENDING",
+  items: items.map(line),
+  total,
+  createdAt,
+});
+
+/** Orders and the subscriptions that they start. */
+export default defineService(({ broker, config }) => {
+  const orders = new Aggregates<Order>(broker, "orders", {
+    name: "orders",
+    indexes: [
+      { fields: ["userId", "-createdAt", "-_id"] },
+      { fields: ["status", "-createdAt", "-_id"] },
+      { fields: ["-createdAt", "-_id"] },
+      { fields: ["userId", "-activatedAt", "-_id"], sparse: true },
+      { fields: ["askAt"], sparse: true },
+      { fields: ["waitingSince"], sparse: true },
+    ],
+  });
+  const plans = new PlanCache(broker);
+  const fraud = new FraudCheck(broker, config);
+
+  /** The lines of an order at today's prices. */
+  async function price(lines: SeatLine[]): Promise<OrderLine[]> {
+    const found = await plans.get(lines.map(({ planId }) => planId));
+    return lines.map(({ planId, quantity }, i) => {
+      const plan: PlanBody | undefined = found.get(planId);
+      if (!plan) throw ValidationError.of(`/items/${i}/planId`, `there is no plan ${planId}`);
+      return { planId, quantity, unitPrice: plan.price, interval: plan.interval };
+    });
+  }
+
+  function readBody(ctx: HttpContext): OrderBody {
+    const body = ctx.params.body;
+    if (typeof body !== "object" || body === null || "items" in body || !("planId" in body))
+      return bodyOf(ctx, OrderBody);
+    const { planId, quantity = 1, paymentMethod } = bodyOf(ctx, OneLineOrderBody);
+    return { items: [{ planId, quantity }], paymentMethod };
+  }
+
+  function checkMethod(method: string): void {
+    if (config.PAYMENT_PROVIDER === "simulated" && !isSimulatedMethod(method))
+      throw ValidationError.of("/paymentMethod", `takes ${Object.keys(PAYMENT_METHODS).join(", ")}`);
+  }
+
+  /** The first answer of a repeated Idempotency-Key. */
+  function replay(ctx: HttpContext, first: Order, bodyHash: string) {
+    if (first.bodyHash !== bodyHash) throw new IdempotencyKeyReusedError();
+    ctx.meta.$responseHeaders = { "Idempotent-Replayed": "true" };
+    if (first.status === "REJECTED") throw new FraudSuspectedError(first._id);
+    return answer(ctx, 202, accepted(first), { Location: `/api/orders/${first._id}` });
+  }
+
+  async function place(ctx: HttpContext) {
+    const { id: userId } = callerOf(ctx);
+    const key = ctx.meta.idempotencyKey;
+    const bodyHash = key === undefined ? undefined : hash(ctx.params.body);
+    const orderId =
+      key === undefined
+        ? newId()
+        : derivedId(
+            "order",
+            userId,
+            parse(IdempotencyKey, key, "The Idempotency-Key takes 1 to 255 visible characters."),
+          );
+    if (bodyHash) {
+      const first = await orders.get(orderId);
+      if (first) return replay(ctx, first, bodyHash);
+    }
+
+    const { items, paymentMethod } = readBody(ctx);
+    checkMethod(paymentMethod);
+    const lines = await price(mergeLines(items));
+    const total = totalOf(lines);
+    if (!total) throw ValidationError.of("/items", "all lines must have one currency");
+    if (!Number.isSafeInteger(total.amount)) throw ValidationError.of("/items", "the total is too large");
+
+    const { amount, currency } = total;
+    const score = await fraud.score({
+      orderId,
+      userId,
+      amount,
+      currency,
+      items: lines.map(({ planId, quantity }) => ({ planId, quantity })),
+    });
+    const cause = causeOf(ctx);
+    const input = {
+      _id: orderId,
+      userId,
+      items: lines,
+      total,
+      paymentMethod,
+      review: score === null,
+      correlationId: cause.correlationId,
+      requestId: cause.id,
+      ...(bodyHash && { bodyHash }),
+    };
+    const suspected = score !== null && isSuspected(score, config.FRAUD_LIMIT);
+    const decision = suspected ? rejectOrder(input, score, clock()) : placeOrder(input, clock());
+    if (!(await orders.create(decision, cause))) {
+      // The same key came in twice at once: the other was first.
+      const first = await orders.get(orderId);
+      if (first && bodyHash) return replay(ctx, first, bodyHash);
+      throw new ConflictError("WRITE_CONFLICT", "The order could not be stored; try again.");
+    }
+    if (suspected) throw new FraudSuspectedError(orderId);
+    return answer(ctx, 202, accepted(decision.state), { Location: `/api/orders/${orderId}` });
+  }
+
+  /** One's own order. @throws NotFoundError also when it is another's */
+  async function own(ctx: HttpContext): Promise<Order> {
+    const order = await orders.get(idOf(ctx));
+    if (!order || order.userId !== callerOf(ctx).id) throw new NotFoundError("order");
+    return order;
+  }
+
+  async function cancel(ctx: HttpContext, id: string, by: "user" | "admin") {
+    const cause = causeOf(ctx);
+    let refused = false;
+    const order = await orders.change(id, cause, (state, now) => {
+      const decision = state && cancelOrder(state, { id: cause.id, by }, now);
+      refused = decision === null;
+      return decision;
+    });
+    if (!order) throw new NotFoundError("order");
+    if (refused) throw new ConflictError("NOT_CANCELLABLE", `The order is ${order.status}: it is over.`);
+    return answer(ctx, 202, view(order));
+  }
+
+  /** Records what payments and inventory tell. An order that is not there (yet) has nothing to record. */
+  async function record(events: HubEvent[]): Promise<void> {
+    await orders.changeEach(
+      events.flatMap((event) => {
+        const fact = factOf(event);
+        if (!fact) return [];
+        const cause = { id: messageId(event), correlationId: event.correlationId };
+        return [
+          { id: fact.orderId, cause, decide: (order, now) => order && recordFact(order, fact.fact, now) },
+        ];
+      }),
+    );
+  }
+
+  /** Asks again for what is overdue. An order whose charge lies in the dead letters waits for its operator. */
+  async function askForOverdue(): Promise<void> {
+    const overdue = await orders.adapter.find({
+      query: { askAt: { $lte: Date.now() } },
+      sort: "askAt",
+      limit: ASK_LIMIT,
+    });
+    if (overdue.length === 0) return;
+    const keys = overdue.map(({ _id }) => _id);
+    const aside = new Set<string>(await broker.call("audit.putAside", { keys }));
+    await orders.changeEach(
+      overdue.map(({ _id: id, correlationId }) => ({
+        id,
+        cause: { id: `deadline:${id}`, correlationId },
+        decide: (order, now) => {
+          const decision = order && (order.askAt ?? Infinity) <= now.ms ? askAgain(order, now) : null;
+          return decision && aside.has(id) ? { ...decision, messages: [] } : decision;
+        },
+      })),
+    );
+  }
+
+  const sweep = new Sweep(broker, "orders.saga", 1_000, askForOverdue);
+  const consume = { batch: 256, maxInFlight: 1024, handler: record };
+
+  return {
+    name: "orders",
+    mixins: [aggregates(orders as never), sweep.mixin],
+    actions: {
+      place,
+      list: async (ctx: HttpContext) => {
+        const page = await newestFirst(orders.adapter, { userId: callerOf(ctx).id }, queryOf(ctx, PageQuery));
+        return { ...page, items: page.items.map(view) };
+      },
+      get: async (ctx: HttpContext) => view(await own(ctx)),
+      cancel: async (ctx: HttpContext) => cancel(ctx, (await own(ctx))._id, "user"),
+      timeline: async (ctx: HttpContext) => {
+        const order = callerOf(ctx).role === "admin" ? await orders.get(idOf(ctx)) : await own(ctx);
+        if (!order) throw new NotFoundError("order");
+        return timelineOf(order, await ctx.call<HubEvent[], object>("audit.ofOrder", { orderId: order._id }));
+      },
+      subscriptions: async (ctx: HttpContext) => {
+        const query = queryOf(ctx, PageQuery);
+        const limit = limitOf(query);
+        // A page may end inside an order: the cursor says how many of its lines were shown.
+        const [at, id, shown] = query.after === undefined ? [] : decodeCursor(query.after, 3);
+        const after =
+          at === undefined
+            ? []
+            : [{ $or: [{ activatedAt: { $lt: at } }, { activatedAt: at, _id: { $lte: id } }] }];
+        const found = await orders.adapter.find({
+          query: { $and: [{ userId: callerOf(ctx).id, activatedAt: { $exists: true } }, ...after] },
+          sort: ["-activatedAt", "-_id"],
+          limit: limit + 2,
+        });
+        const all = found.flatMap((order) =>
+          subscriptionsOf(order)
+            .map((item, i) => ({ item, cursor: [order.activatedAt ?? "", order._id, i + 1] as const }))
+            .slice(order._id === id ? Number(shown) : 0),
+        );
+        const page = all.slice(0, limit);
+        const last = page.at(-1);
+        return {
+          items: page.map(({ item }) => item),
+          next: all.length > limit && last ? encodeCursor(...last.cursor) : null,
+        };
+      },
+
+      adminList: async (ctx: HttpContext) => {
+        const { status, userId, ...page } = queryOf(ctx, AdminOrdersQuery);
+        const query = { ...(status && { status }), ...(userId && { userId }) };
+        const found = await newestFirst(orders.adapter, query, page);
+        return { ...found, items: found.items.map(view) };
+      },
+      adminGet: async (ctx: HttpContext) => {
+        const { at } = queryOf(ctx, AsOfQuery);
+        const order = await orders.get(idOf(ctx));
+        const then = order && at ? asOf(order, at) : order;
+        if (!then) throw new NotFoundError("order");
+        return view(then);
+      },
+      adminCancel: async (ctx: HttpContext) => cancel(ctx, idOf(ctx), "admin"),
+
+      /** The part of the dashboard that orders know. */
+      stats: {
+        visibility: "public",
+        handler: async () => {
+          const [byStatus, revenue, stuck, pending, oldest] = await Promise.all([
+            orders.adapter.groupBy({ by: "status" }),
+            orders.adapter.groupBy({
+              query: { status: { $in: ["PAID", "ACTIVE"] } },
+              by: "total.currency",
+              sum: "total.amount",
+            }),
+            orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
+            orders.adapter.count({ query: { outboxDueAt: { $exists: true } } }),
+            orders.adapter.find({ query: { outboxDueAt: { $exists: true } }, sort: "outboxDueAt", limit: 1 }),
+          ]);
+          const first = oldest[0]?.outbox[0]?.message.timestamp;
+          return {
+            orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])),
+            revenue: revenue.map(({ key: currency, sum: amount }) => ({ currency, amount })),
+            outbox: { pending, oldestSeconds: first ? (Date.now() - Date.parse(first)) / 1000 : 0 },
+            stuck,
+          };
+        },
+      },
+
+      /** How many orders the books have, and which are not charged. */
+      count: { visibility: "public", handler: async (_ctx: Context) => orders.adapter.count({}) },
+    },
+    events: { "plans.changed": ({ params }: Context<{ planId: string }>) => plans.forget(params.planId) },
+    domainEvents: { "hub.payments": consume, "hub.inventory": consume },
+  };
+});
+
+const hash = (body: unknown): string =>
+  createHash("sha256")
+    .update(stringify(body) ?? "")
+    .digest("base64url");

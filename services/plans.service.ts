@@ -1,0 +1,110 @@
+import type { Context } from "moleculer";
+import { PlanBody, PlanPatch } from "../contracts/api";
+import { ConflictError, NotFoundError } from "../contracts/errors";
+import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { defineService } from "../mixins/hub";
+import { newestFirst } from "../mixins/paging";
+import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { PageQuery } from "../contracts/api";
+
+export interface Plan extends Omit<PlanBody, "id"> {
+  _id: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+const euros = (amount: number) => ({ amount, currency: "EUR" });
+
+/** What a new hub sells: three plans without limit and one with 25 seats. */
+const FIRST_PLANS: PlanBody[] = [
+  { id: "basic", name: "Basic", price: euros(900), interval: "month", seats: null },
+  { id: "pro", name: "Pro", price: euros(2900), interval: "month", seats: null },
+  { id: "business", name: "Business", price: euros(29000), interval: "year", seats: null },
+  { id: "workshop", name: "Workshop", price: euros(4900), interval: "month", seats: 25 },
+];
+
+const view = ({ _id: id, name, price, interval, seats }: Plan): PlanBody => ({
+  id,
+  name,
+  price,
+  interval,
+  seats,
+});
+const fact = ({ _id: planId, name, price, interval, seats }: Plan) => ({
+  planId,
+  name,
+  price,
+  interval,
+  seats,
+});
+
+/** The catalogue and its prices. */
+export default defineService(({ broker }) => {
+  const plans = new Aggregates<Plan>(broker, "plans", {
+    name: "plans",
+    indexes: [{ fields: ["createdAt"] }],
+  });
+
+  async function publish({ id, ...body }: PlanBody, cause: Cause): Promise<Plan | null> {
+    const at = new Date().toISOString();
+    const state: Plan = { _id: id, ...body, createdAt: at, updatedAt: at };
+    const created = await plans.create(
+      { state, messages: [{ event: "PlanPublished", data: fact(state) }] },
+      cause,
+    );
+    return created ? state : null;
+  }
+
+  return {
+    name: "plans",
+    mixins: [aggregates(plans as never)],
+    actions: {
+      list: async (ctx: HttpContext) => {
+        const page = await newestFirst(plans.adapter, {}, queryOf(ctx, PageQuery));
+        return { ...page, items: page.items.map(view) };
+      },
+
+      get: async (ctx: HttpContext) => {
+        const plan = await plans.get(idOf(ctx));
+        if (!plan) throw new NotFoundError("plan");
+        return view(plan);
+      },
+
+      create: async (ctx: HttpContext) => {
+        const body = bodyOf(ctx, PlanBody);
+        const plan = await publish(body, causeOf(ctx));
+        if (!plan) throw new ConflictError("PLAN_EXISTS", `There is a plan ${body.id} already.`);
+        await ctx.call("inventory.resize", { planId: plan._id, seats: plan.seats });
+        ctx.meta.$location = `/api/plans/${plan._id}`;
+        return answer(ctx, 201, view(plan));
+      },
+
+      change: async (ctx: HttpContext) => {
+        const patch = bodyOf(ctx, PlanPatch);
+        const id = idOf(ctx);
+        if (!(await plans.get(id))) throw new NotFoundError("plan");
+        // Inventory has the last word on seats: it knows how many are taken.
+        if (patch.seats !== undefined) await ctx.call("inventory.resize", { planId: id, seats: patch.seats });
+        const changed = await plans.change(id, causeOf(ctx), (plan, now) => {
+          if (!plan) return null;
+          const state: Plan = { ...plan, ...patch, updatedAt: now.at };
+          return { state, messages: [{ event: "PlanChanged", data: fact(state) }] };
+        });
+        if (!changed) throw new NotFoundError("plan");
+        broker.broadcast("plans.changed", { planId: id });
+        return view(changed);
+      },
+
+      /** The prices that orders are placed at. */
+      prices: {
+        visibility: "public",
+        handler: async (ctx: Context<{ ids: string[] }>) =>
+          (await plans.adapter.findByIds(ctx.params.ids)).map(view),
+      },
+    },
+    async started() {
+      for (const plan of FIRST_PLANS)
+        await publish(plan, { id: "first-start", correlationId: "first-start" });
+    },
+  };
+});
