@@ -1,9 +1,9 @@
 import { Adapters } from "@moleculer/channels";
 import { toDeadLetter, type DeadLetter } from "../contracts/dead-letter";
 import { newId } from "../contracts/ids";
-import { retryPolicy, judge, type Verdict } from "./retry";
+import { isStoreOutage, judge, nextDelay, retryPolicy, type Verdict } from "./retry";
 import { runBatch, type Settled } from "./run-batch";
-import type { Delivery, GroupLag, HubAdapter, HubChannel } from "./types";
+import { DEAD_LETTERS, type Delivery, type GroupLag, type HubAdapter, type HubChannel } from "./types";
 
 /** Parsed, or not: what was not JSON is a dead letter at once. */
 export type Parsed = { ok: true; payload: unknown } | { ok: false; error: Error };
@@ -52,7 +52,11 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
 
   /** What becomes of a failed message, and counts it; see `retry.ts`. */
   protected verdict(chan: HubChannel, error: unknown, attempt: number, outages = 0): Verdict {
-    const verdict = judge(retryPolicy(chan), error, attempt, outages);
+    // A dead letter that cannot be filed stays one: it must not breed others.
+    const endless = chan.name === DEAD_LETTERS && !isStoreOutage(error);
+    const verdict: Verdict = endless
+      ? { dead: false, delay: nextDelay(retryPolicy(chan), attempt), counts: true }
+      : judge(retryPolicy(chan), error, attempt, outages);
     // The names of @moleculer/channels' own metrics.
     this.count(chan, verdict.dead ? "deadLettering" : "retries");
     return verdict;

@@ -1,0 +1,1 @@
+export { EmbeddedAdapter, type EmbeddedOptions } from "./adapter";
