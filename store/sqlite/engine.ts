@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
-import { ConfigError, HubError, StoreUnavailableError } from "../../contracts/errors";
+import { ConfigError, StoreUnavailableError } from "../../contracts/errors";
 
 export type Value = string | number | bigint | null | Uint8Array;
 
@@ -107,6 +107,7 @@ export class SqliteEngine {
     this.pending = [];
     if (writes.length === 0) return;
     const settle: (() => void)[] = [];
+    let first: unknown;
     try {
       this.prepare("BEGIN IMMEDIATE").run();
       for (const write of writes) {
@@ -115,6 +116,7 @@ export class SqliteEngine {
           const result = write.run();
           settle.push(() => write.resolve(result));
         } catch (error) {
+          first ??= error;
           // When the disk is full SQLite rolls back the whole transaction: the next statement throws.
           this.prepare("ROLLBACK TO one").run();
           settle.push(() => write.reject(storeError(error)));
@@ -124,7 +126,9 @@ export class SqliteEngine {
       this.prepare("COMMIT").run();
     } catch (error) {
       if (this.db.isTransaction) this.db.exec("ROLLBACK");
-      for (const write of writes) write.reject(storeError(error));
+      const cause = storeError(first ?? error);
+      const reason = cause instanceof StoreUnavailableError ? cause : storeError(error);
+      for (const write of writes) write.reject(reason);
       return;
     }
     for (const answer of settle) answer();
@@ -141,6 +145,7 @@ export class SqliteEngine {
 }
 
 function storeError(error: unknown): unknown {
-  if (error instanceof HubError) return error;
+  // What is not SQLite's is a mistake in the call, and stays what it is.
+  if ((error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") return error;
   return new StoreUnavailableError(`The store did not answer: ${(error as Error).message}`, { cause: error });
 }

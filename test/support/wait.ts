@@ -1,0 +1,16 @@
+/**
+ * Polls every 10 ms until `probe` returns something truthy, and resolves with it.
+ * @throws Error with the last value when `timeout` (ms) is over.
+ */
+export async function waitFor<T>(
+  probe: () => T | Promise<T>,
+  { timeout = 5_000 }: { timeout?: number } = {},
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`Waited ${timeout} ms; the last value was ${String(value)}.`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
