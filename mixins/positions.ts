@@ -1,0 +1,10 @@
+const PER_MS = 1_000;
+
+/** Numbers that only go up on one node, and by the clock between nodes: milliseconds times 1,000, plus a count. */
+export class Positions {
+  private last = 0;
+
+  next(): number {
+    return (this.last = Math.max(this.last + 1, Date.now() * PER_MS));
+  }
+}

@@ -1,0 +1,111 @@
+import { lookup } from "node:dns/promises";
+import { BlockList, isIP } from "node:net";
+import nodemailer from "nodemailer";
+import type { Config } from "../config";
+import { PermanentError, TransientError } from "../contracts/errors";
+
+export const DELIVERY_CHANNELS = ["email", "sms", "push", "webhook"] as const;
+export type DeliveryChannel = (typeof DELIVERY_CHANNELS)[number];
+
+interface Content {
+  id: string;
+  type: string;
+  orderId: string;
+  title: string;
+  body: string;
+  createdAt: string;
+}
+
+/** Sends one notification to one address. @throws TransientError or PermanentError */
+export type Deliver = (to: string, content: Content) => Promise<void>;
+
+const WEBHOOK_TIMEOUT_MS = 5_000;
+
+/** The channels beyond the browser: mail by SMTP, webhooks by HTTP; for SMS and push no gateway is built in. */
+export function openDeliveries(config: Config): Record<DeliveryChannel, Deliver> {
+  const none =
+    (channel: string): Deliver =>
+    () =>
+      Promise.reject(new PermanentError("NO_GATEWAY", `There is no gateway for ${channel}.`));
+  return {
+    email: config.SMTP_URL ? email(config.SMTP_URL) : none("email (SMTP_URL is not set)"),
+    sms: none("sms"),
+    push: none("push"),
+    webhook: webhook(config.WEBHOOK_ALLOW_PRIVATE),
+  };
+}
+
+function email(url: string): Deliver {
+  const transport = nodemailer.createTransport(url, { from: "Subscription Hub <no-reply@hub.local>" });
+  return async (to, { id, title, body, orderId }) => {
+    try {
+      await transport.sendMail({
+        to,
+        subject: title,
+        text: `${body}\n\nOrder ${orderId}`,
+        messageId: `<${id}@hub.local>`,
+      });
+    } catch (error) {
+      const { responseCode = 0, message } = error as { responseCode?: number; message: string };
+      if (responseCode >= 500) throw new PermanentError("MAIL_REFUSED", message);
+      throw new TransientError("MAIL_NOT_SENT", message);
+    }
+  };
+}
+
+/** Posts the notification as JSON. A receiver sees the same `Idempotency-Key` when it comes again. */
+function webhook(allowPrivate: boolean): Deliver {
+  return async (to, content) => {
+    if (!allowPrivate) await refusePrivate(new URL(to));
+    const response = await fetch(to, {
+      method: "POST",
+      redirect: "error",
+      headers: { "content-type": "application/json", "idempotency-key": content.id },
+      body: JSON.stringify(content),
+      signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+    }).catch((error: Error) => {
+      throw new TransientError("WEBHOOK_NOT_REACHED", error.message);
+    });
+    await response.body?.cancel();
+    if (response.ok) return;
+    const message = `The webhook answered ${response.status}.`;
+    if (response.status >= 500 || response.status === 429)
+      throw new TransientError("WEBHOOK_FAILED", message);
+    throw new PermanentError("WEBHOOK_REFUSED", message);
+  };
+}
+
+const PRIVATE = new BlockList();
+for (const [net, bits] of [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+] as const)
+  PRIVATE.addSubnet(net, bits, "ipv4");
+for (const [net, bits] of [
+  ["::", 127],
+  ["fc00::", 7],
+  ["fe80::", 10],
+] as const)
+  PRIVATE.addSubnet(net, bits, "ipv6");
+
+/** A user's webhook must not reach into the network that the hub stands in. */
+async function refusePrivate({ hostname, protocol }: URL): Promise<void> {
+  if (protocol !== "https:" && protocol !== "http:")
+    throw new PermanentError("WEBHOOK_REFUSED", "A webhook is http or https.");
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const addresses = isIP(host)
+    ? [{ address: host, family: isIP(host) }]
+    : await lookup(host, { all: true }).catch((error: Error) => {
+        throw new TransientError("WEBHOOK_NOT_REACHED", error.message);
+      });
+  for (const { address, family } of addresses) {
+    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+    if (mapped ? PRIVATE.check(mapped, "ipv4") : PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4"))
+      throw new PermanentError("WEBHOOK_PRIVATE", "The webhook's address is in a private network.");
+  }
+}

@@ -1,0 +1,59 @@
+import type { Config } from "../config";
+import { SimulatorBody } from "../contracts/api";
+import { ConflictError, NotFoundError } from "../contracts/errors";
+import type { Database, Document, StoreAdapter } from "../store/types";
+import { SimulatedProvider, type LedgerEntry } from "./simulated";
+import type { PaymentProvider } from "./types";
+
+/** The provider of one node, with the switch of the simulated one. */
+export interface Provider extends PaymentProvider {
+  /** What it keeps in the store, to be connected with the service. */
+  collections: StoreAdapter[];
+  settings(): Promise<SimulatorBody>;
+  set(settings: SimulatorBody): Promise<SimulatorBody>;
+}
+
+interface Settings extends Document, SimulatorBody {}
+const SETTINGS_TTL_MS = 500;
+
+/** The provider that `PAYMENT_PROVIDER` names. */
+export function openProvider(config: Config, database: Database): Provider {
+  if (config.PAYMENT_PROVIDER !== "simulated") throw new NotFoundError("payment provider");
+  return simulated(database);
+}
+
+function simulated(database: Database): Provider {
+  const entries = database.adapter<LedgerEntry>({ name: "provider_ledger" });
+  const stored = database.adapter<Settings>({ name: "provider_settings" });
+  let known: SimulatorBody = { mode: "normal", latencyMs: 0 };
+  let readAt = 0;
+
+  /** The switch as it stands; other nodes see a change within `SETTINGS_TTL_MS`. */
+  async function settings(): Promise<SimulatorBody> {
+    if (Date.now() - readAt < SETTINGS_TTL_MS) return known;
+    const found = await stored.findById("simulator");
+    readAt = Date.now();
+    return (known = { mode: found?.mode ?? "normal", latencyMs: found?.latencyMs ?? 0 });
+  }
+
+  async function set({ mode, latencyMs = 0 }: SimulatorBody): Promise<SimulatorBody> {
+    await stored.insertEach([{ _id: "simulator", mode, latencyMs }]);
+    const [done] = await stored.updateEach([
+      { query: { _id: "simulator" }, update: { $set: { mode, latencyMs } } },
+    ]);
+    if (!done)
+      throw new ConflictError(
+        "WRITE_CONFLICT",
+        "Somebody else moved the switch at the same time; try again.",
+      );
+    readAt = 0;
+    return settings();
+  }
+
+  const provider = new SimulatedProvider(entries, settings);
+  return Object.assign(provider, {
+    collections: [entries, stored] as unknown as StoreAdapter[],
+    settings,
+    set,
+  });
+}

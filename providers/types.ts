@@ -1,0 +1,21 @@
+import type { BookEntry, ChargeOutcome, RefundOutcome } from "../domain/payment";
+
+export interface ChargeRequest {
+  /** The order's id: the provider does one key once, however often it is asked. */
+  idempotencyKey: string;
+  amount: number;
+  currency: string;
+  paymentMethod: string;
+}
+
+/**
+ * Who moves the money. Both calls are idempotent by key, and after a `refund` the key can never be charged.
+ * @throws TransientError when trying again can help, PermanentError when it cannot
+ */
+export interface PaymentProvider {
+  charge(request: ChargeRequest): Promise<ChargeOutcome>;
+  /** Gives a charge back, or sees to it that it is never made. */
+  refund(request: Omit<ChargeRequest, "paymentMethod">): Promise<RefundOutcome>;
+  /** The provider's own record of these keys, for reconciliation. */
+  ledger(): AsyncIterable<BookEntry[]>;
+}

@@ -1,0 +1,232 @@
+import type { Context } from "moleculer";
+import { PageQuery, Preferences } from "../contracts/api";
+import type { CommandOf } from "../contracts/commands";
+import { messageId } from "../contracts/envelope";
+import { BadCursorError, NotFoundError, isRetryable } from "../contracts/errors";
+import type { HubEvent } from "../contracts/events";
+import { noticeId, noticeOf, type Notice } from "../domain/notification";
+import type { Draft } from "../domain/types";
+import { aggregates, Aggregates, type Change } from "../mixins/aggregates";
+import { defineService } from "../mixins/hub";
+import { oldestFirst } from "../mixins/paging";
+import { Positions } from "../mixins/positions";
+import { answer, bodyOf, callerOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { DELIVERY_CHANNELS, openDeliveries, type DeliveryChannel } from "../providers/deliveries";
+import type { Document, StoreAdapter } from "../store/types";
+
+/** One notification of one user on one channel. */
+interface Notification extends Omit<Notice, "id"> {
+  _id: string;
+  channel: "browser" | DeliveryChannel;
+  correlationId: string;
+  createdAt: string;
+  read: boolean;
+  /** Counts upwards; the order in which a user's notifications are told. */
+  position: number;
+  delivery?: "pending" | "sent" | "failed";
+}
+
+type Settings = Document & Preferences;
+
+const view = ({ _id: id, type, orderId, title, body, createdAt, read }: Notification) => ({
+  id,
+  type,
+  orderId,
+  title,
+  body,
+  createdAt,
+  read,
+});
+export type NotificationView = Omit<ReturnType<typeof view>, "read">;
+
+/** Each user's notifications, and their delivery in the browser and beyond. */
+export default defineService(({ broker, config, database }) => {
+  const notifications = new Aggregates<Notification>(broker, "notifications", {
+    name: "notifications",
+    indexes: [{ fields: ["userId", "channel", "position"] }],
+  });
+  const preferences = database.adapter<Settings>({ name: "notification_preferences" });
+  const deliveries = openDeliveries(config);
+  const positions = new Positions();
+
+  const sent = ({ _id: notificationId, userId, orderId, type, channel }: Notification): Draft => ({
+    event: "NotificationSent",
+    data: { notificationId, userId, orderId, type, channel },
+  });
+
+  /** Stores what an event tells its user, for the browser and for each channel that the user chose. */
+  async function tell(events: HubEvent[]): Promise<void> {
+    const notices = events.flatMap((event) => {
+      const notice = noticeOf(event);
+      return notice ? [{ event, notice }] : [];
+    });
+    if (notices.length === 0) return;
+    const chosen = new Map(
+      (await preferences.findByIds([...new Set(notices.map(({ notice }) => notice.userId))])).map((p) => [
+        p._id,
+        p,
+      ]),
+    );
+    const fresh = new Set<string>();
+    const changes: Change<Notification>[] = notices.flatMap(({ event, notice: { id, ...notice } }) => {
+      const cause = { id: messageId(event), correlationId: event.correlationId };
+      const wanted = DELIVERY_CHANNELS.filter((channel) => chosen.get(notice.userId)?.[channel]);
+      return [
+        {
+          id,
+          cause,
+          decide: (known, now) => {
+            if (known) return null;
+            const state: Notification = {
+              _id: id,
+              ...notice,
+              channel: "browser",
+              correlationId: event.correlationId,
+              createdAt: now.at,
+              read: false,
+              position: positions.next(),
+            };
+            fresh.add(id);
+            return { state, messages: [sent(state)] };
+          },
+        },
+        ...wanted.map((channel): Change<Notification> => {
+          const deliveryId = noticeId(event.eventId, notice.userId, channel);
+          return {
+            id: deliveryId,
+            cause,
+            decide: (known, now) => {
+              if (known) return null;
+              const state: Notification = {
+                _id: deliveryId,
+                ...notice,
+                channel,
+                correlationId: event.correlationId,
+                createdAt: now.at,
+                read: true,
+                position: positions.next(),
+                delivery: "pending",
+              };
+              const { userId, orderId } = notice;
+              const data = { notificationId: deliveryId, userId, orderId, channel };
+              return { state, messages: [{ command: "notifications.deliver", data }] };
+            },
+          };
+        }),
+      ];
+    });
+    const stored = await notifications.changeEach(changes);
+    const told = stored.filter((n): n is Notification => n !== null && fresh.has(n._id));
+    if (told.length > 0)
+      broker.broadcast(
+        "notifications.told",
+        told.map((n) => ({ userId: n.userId, notification: wire(n) })),
+      );
+  }
+
+  const wire = (notification: Notification): NotificationView => {
+    const { read: _read, ...rest } = view(notification);
+    return rest;
+  };
+
+  /** Sends one notification on one channel; an address that went meanwhile is no error. */
+  async function deliver({
+    commandId,
+    correlationId,
+    data,
+  }: CommandOf<"notifications.deliver">): Promise<void> {
+    const cause = { id: commandId, correlationId };
+    const notification = await notifications.get(data.notificationId);
+    const to = (await preferences.findById(data.userId))?.[data.channel];
+    if (!notification || notification.delivery !== "pending" || !to) return;
+    const reason = await deliveries[data.channel](to, wire(notification)).then(
+      () => null,
+      (error: Error) => {
+        if (isRetryable(error)) throw error;
+        return error.message;
+      },
+    );
+    await notifications.change(notification._id, cause, (state) => {
+      if (state?.delivery !== "pending") return null;
+      const { _id: notificationId, userId, orderId, type, channel } = state;
+      if (reason === null) return { state: { ...state, delivery: "sent" }, messages: [sent(state)] };
+      const failed: Draft = {
+        event: "NotificationFailed",
+        data: { notificationId, userId, orderId, type, channel, reason },
+      };
+      return { state: { ...state, delivery: "failed" }, messages: [failed] };
+    });
+  }
+
+  /** Erases what is known of a deleted user. */
+  async function erase(events: HubEvent[]): Promise<void> {
+    const gone = events.flatMap((event) => (event.eventType === "UserDeleted" ? [event.data.userId] : []));
+    if (gone.length === 0) return;
+    await preferences.removeMany({ _id: { $in: gone } });
+    await notifications.adapter.removeMany({ userId: { $in: gone } });
+  }
+
+  const mine = (ctx: HttpContext) => ({ userId: callerOf(ctx).id, channel: "browser" });
+  const consume = { batch: 256, maxInFlight: 1024, handler: tell };
+
+  return {
+    name: "notifications",
+    mixins: [aggregates(notifications as never, [], [preferences as never])],
+    actions: {
+      list: async (ctx: HttpContext) => {
+        const page = await oldestFirst(notifications.adapter, mine(ctx), queryOf(ctx, PageQuery));
+        return { ...page, items: page.items.map(view) };
+      },
+      read: async (ctx: HttpContext) => {
+        const _id = idOf(ctx);
+        const known = await notifications.adapter.findOne({ ...mine(ctx), _id });
+        if (!known) throw new NotFoundError("notification");
+        await notifications.adapter.updateEach([{ query: { _id }, update: { $set: { read: true } } }]);
+        return answer(ctx, 204, null);
+      },
+      preferences: async (ctx: HttpContext) => {
+        const { email, sms, push, webhook } = (await preferences.findById(callerOf(ctx).id)) ?? {};
+        return { email: email ?? null, sms: sms ?? null, push: push ?? null, webhook: webhook ?? null };
+      },
+      setPreferences: async (ctx: HttpContext) => {
+        const { email = null, sms = null, push = null, webhook = null } = bodyOf(ctx, Preferences);
+        const chosen = { email, sms, push, webhook };
+        const _id = callerOf(ctx).id;
+        await preferences.insertEach([{ _id, ...chosen }]);
+        await preferences.updateEach([{ query: { _id }, update: { $set: chosen } }]);
+        return chosen;
+      },
+
+      /** What a user was told after a notification, oldest first; for sockets that come back. */
+      since: {
+        visibility: "public",
+        handler: async (ctx: Context<{ userId: string; after: string; limit: number }>) => {
+          const { userId, after, limit } = ctx.params;
+          const last = await notifications.adapter.findOne({ _id: after, userId });
+          if (!last) throw new BadCursorError();
+          const query = { userId, channel: "browser", position: { $gt: last.position } };
+          return (await notifications.adapter.find({ query, sort: "position", limit })).map(wire);
+        },
+      },
+    },
+    domainEvents: {
+      "hub.orders": consume,
+      "hub.payments": consume,
+      "hub.inventory": consume,
+      "hub.users": { batch: 64, maxInFlight: 256, handler: erase },
+    },
+    commands: {
+      "notifications.deliver": {
+        batch: 32,
+        maxInFlight: 128,
+        handler: async (commands: CommandOf<"notifications.deliver">[]) =>
+          commands.map((command) =>
+            deliver(command).then(
+              () => null,
+              (error: Error) => error,
+            ),
+          ),
+      },
+    },
+  };
+});

@@ -1,0 +1,178 @@
+import { AdminPaymentsQuery, SimulatorBody } from "../contracts/api";
+import type { CommandOf } from "../contracts/commands";
+import { TransientError, isRetryable } from "../contracts/errors";
+import {
+  isOpen,
+  openPayment,
+  recordCharge,
+  recordRefund,
+  tellAgain,
+  reconcile,
+  type BookEntry,
+  type ChargeOutcome,
+  type Payment,
+} from "../domain/payment";
+import type { Outcome } from "../channels/types";
+import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { defineService } from "../mixins/hub";
+import { newestFirst } from "../mixins/paging";
+import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
+import { openProvider } from "../providers";
+import type { StoreAdapter } from "../store/types";
+
+/** How long a call to the provider may take before its outcome counts as unknown, in milliseconds. */
+const PROVIDER_TIMEOUT_MS = 2_500;
+const PAGE = 1_000;
+
+const view = ({ _id: id, amount, currency, status, attempts, reason, createdAt }: Payment) => ({
+  id,
+  orderId: id,
+  amount,
+  currency,
+  status,
+  attempts,
+  ...(reason && { reason }),
+  createdAt,
+});
+
+const causeOf = ({
+  commandId: id,
+  correlationId,
+}: CommandOf<"payments.charge"> | CommandOf<"payments.refund">): Cause => ({
+  id,
+  correlationId,
+});
+
+/** Charges and refunds: at most one charge an order, whatever crashes, retries or comes again. */
+export default defineService(({ broker, config, database }) => {
+  const payments = new Aggregates<Payment>(broker, "payments", {
+    name: "payments",
+    indexes: [{ fields: ["-createdAt", "-_id"] }],
+  });
+  const provider = openProvider(config, database);
+
+  /** The provider's answer, or `unknown` when it does not come in time. */
+  async function ask(payment: Payment): Promise<ChargeOutcome> {
+    const { _id: idempotencyKey, amount, currency, paymentMethod } = payment;
+    const call = provider.charge({ idempotencyKey, amount, currency, paymentMethod: paymentMethod ?? "" });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<ChargeOutcome>((resolve) => {
+      timer = setTimeout(() => resolve({ result: "unknown" }), PROVIDER_TIMEOUT_MS);
+    });
+    // What comes too late is not lost: the next call with this key tells it.
+    call.catch(() => undefined);
+    return Promise.race([call, late]).finally(() => clearTimeout(timer));
+  }
+
+  async function charge(command: CommandOf<"payments.charge">, payment: Payment): Promise<void> {
+    const cause = causeOf(command);
+    const known = { ...payment, paymentMethod: command.data.paymentMethod };
+    const outcome: ChargeOutcome | Error = await ask(known).catch((error: Error) => error);
+    if (outcome instanceof Error) {
+      await payments.change(
+        payment._id,
+        cause,
+        (state, now) => state && recordCharge(state, { result: "failed" }, now),
+      );
+      throw outcome;
+    }
+    const { items } = command.data;
+    await payments.change(
+      payment._id,
+      cause,
+      (state, now) => state && recordCharge({ ...state, items }, outcome, now),
+    );
+    if (outcome.result === "unknown")
+      throw new TransientError("OUTCOME_UNKNOWN", "The provider did not answer in time.");
+  }
+
+  /** Stores the intents together, then charges each; each message settles on its own. */
+  async function chargeEach(commands: CommandOf<"payments.charge">[]): Promise<Outcome[]> {
+    const states = await payments.changeEach(
+      commands.map((command) => ({
+        id: command.data.orderId,
+        cause: causeOf(command),
+        decide: (state, now) =>
+          state
+            ? tellAgain(state)
+            : { state: openPayment(command.data, command.correlationId, now), messages: [] },
+      })),
+    );
+    return commands.map((command, i) => {
+      const payment = states[i];
+      return payment && isOpen(payment) ? settle(charge(command, payment)) : null;
+    });
+  }
+
+  async function refund(command: CommandOf<"payments.refund">): Promise<void> {
+    const { orderId, amount, currency } = command.data;
+    const cause = causeOf(command);
+    const known = await payments.get(orderId);
+    if (known && !isOpen(known) && known.status !== "succeeded") {
+      await payments.change(orderId, cause, (state) => state && tellAgain(state));
+      return;
+    }
+    const outcome = await provider.refund({ idempotencyKey: orderId, amount, currency });
+    await payments.change(orderId, cause, (state, now) =>
+      recordRefund(state ?? openPayment(command.data, command.correlationId, now), outcome, now),
+    );
+  }
+
+  /** The books against the provider's ledger, page by page. */
+  async function reconciliation() {
+    const books: BookEntry[] = [];
+    let after = "";
+    for (;;) {
+      const page = await payments.adapter.find({
+        query: { _id: { $gt: after } },
+        sort: "_id",
+        limit: PAGE,
+        fields: ["status", "amount"],
+      });
+      books.push(...page.map(({ _id: orderId, status, amount }) => ({ orderId, status, amount })));
+      if (page.length < PAGE) break;
+      after = page.at(-1)?._id ?? "";
+    }
+    const ledger: BookEntry[] = [];
+    for await (const page of provider.ledger()) ledger.push(...page);
+    const refunds = books.filter(({ status }) => status === "refunded").length;
+    return {
+      orders: await broker.call<number>("orders.count"),
+      charges: books.filter(({ status }) => status === "succeeded").length + refunds,
+      refunds,
+      mismatches: reconcile(books, ledger),
+    };
+  }
+
+  return {
+    name: "payments",
+    mixins: [aggregates(payments as never, [], provider.collections as unknown as StoreAdapter<never>[])],
+    actions: {
+      list: async (ctx: HttpContext) => {
+        const { orderId, ...page } = queryOf(ctx, AdminPaymentsQuery);
+        const found = await newestFirst(payments.adapter, orderId ? { _id: orderId } : {}, page);
+        return { ...found, items: found.items.map(view) };
+      },
+      reconciliation,
+      simulator: async () => provider.settings(),
+      setSimulator: async (ctx: HttpContext) =>
+        answer(ctx, 200, await provider.set(bodyOf(ctx, SimulatorBody))),
+    },
+    commands: {
+      "payments.charge": { batch: 128, maxInFlight: 1024, handler: chargeEach },
+      "payments.refund": {
+        batch: 64,
+        maxInFlight: 256,
+        handler: async (commands: CommandOf<"payments.refund">[]) =>
+          commands.map((command) => settle(refund(command))),
+      },
+    },
+  };
+});
+
+/** A promise as an outcome: an error is one message's, and no unhandled rejection while others settle. */
+const settle = (work: Promise<void>): Promise<null | Error> =>
+  work.then(
+    () => null,
+    (error: Error) => (isRetryable(error) || error instanceof Error ? error : new Error(String(error))),
+  );
