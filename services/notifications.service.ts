@@ -12,7 +12,7 @@ import { oldestFirst } from "../mixins/paging";
 import { Positions } from "../mixins/positions";
 import { answer, bodyOf, callerOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { DELIVERY_CHANNELS, openDeliveries, type DeliveryChannel } from "../providers/deliveries";
-import type { Document, StoreAdapter } from "../store/types";
+import type { Document } from "../store/types";
 
 /** One notification of one user on one channel. */
 interface Notification extends Omit<Notice, "id"> {

@@ -1,0 +1,317 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, verify } from "@node-rs/argon2";
+import type { Context } from "moleculer";
+import { LoginBody, PageQuery, RefreshBody, RegisterBody, RoleBody } from "../contracts/api";
+import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/errors";
+import type { Role } from "../contracts/events";
+import { newId } from "../contracts/ids";
+import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { defineService } from "../mixins/hub";
+import { newestFirst } from "../mixins/paging";
+import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { makePrivateKey, TokenSigner } from "../mixins/tokens";
+import type { Document, StoreAdapter } from "../store/types";
+
+interface User extends Document {
+  /** Lower case; gone when the user is deleted. */
+  email?: string;
+  name?: string | null;
+  passwordHash?: string;
+  role: Role;
+  /** Access tokens of a lower version are not good any more. */
+  tokenVersion: number;
+  createdAt: string;
+  deletedAt?: string;
+}
+
+/** A refresh token family: each refresh replaces `tokenHash`; an old one that comes again ends the family. */
+interface Session extends Document {
+  userId: string;
+  tokenHash: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+  revoked: boolean;
+}
+
+interface SigningKey extends Document {
+  pem: string;
+}
+
+/** Who the administrators are, in one document: so that two of them cannot demote each other at once. */
+interface Roster extends Document {
+  ids: string[];
+}
+
+/** Tokens that ended before their time: those of a session, or those of a user below a version. */
+export interface Revocation extends Document {
+  /** For a user: the lowest version that is still good. */
+  minVersion?: number;
+  /** When (ms) the last access token that it could concern has expired. */
+  until: number;
+}
+
+const ROSTER = "admins";
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
+const sameText = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+const view = ({ _id: id, email = "", name = null, role, createdAt }: User) => ({
+  id,
+  email,
+  name,
+  role,
+  createdAt,
+});
+
+/** Users, credentials, tokens and roles. */
+export default defineService(({ broker, config, database }) => {
+  const users = new Aggregates<User>(broker, "auth", {
+    name: "users",
+    indexes: [{ fields: ["email"], unique: true, sparse: true }, { fields: ["-createdAt", "-_id"] }],
+  });
+  const sessions = database.adapter<Session>({
+    name: "sessions",
+    indexes: [{ fields: ["userId"] }, { fields: ["expiresAt"] }],
+  });
+  const keys = database.adapter<SigningKey>({ name: "signing_keys" });
+  const rosters = database.adapter<Roster>({ name: "rosters" });
+  const revocations = database.adapter<Revocation>({ name: "revocations", indexes: [{ fields: ["until"] }] });
+  let signer: TokenSigner | null = null;
+  /** Verified for unknown addresses too, so that the time of an answer does not tell who has an account. */
+  let decoy = "";
+
+  async function signing(): Promise<TokenSigner> {
+    if (signer) return signer;
+    let pem = config.JWT_PRIVATE_KEY;
+    if (!pem) {
+      // The first node to store its key wins; every node then signs with that one.
+      await keys.insertEach([{ _id: "access", pem: makePrivateKey() }]);
+      pem = (await keys.findById("access"))?.pem ?? makePrivateKey();
+    }
+    return (signer = new TokenSigner(pem, config.JWT_ACCESS_TTL));
+  }
+
+  async function issue(user: User, session: Session, secret: string) {
+    const claims = { sub: user._id, role: user.role, sid: session._id, ver: user.tokenVersion };
+    return {
+      user: view(user),
+      accessToken: (await signing()).sign(claims),
+      refreshToken: `${session._id}.${secret}`,
+      expiresIn: config.JWT_ACCESS_TTL,
+    };
+  }
+
+  async function openSession(user: User) {
+    const secret = randomBytes(32).toString("base64url");
+    const expiresAt = Date.now() + config.JWT_REFRESH_TTL * 1000;
+    const session: Session = {
+      _id: newId(),
+      userId: user._id,
+      tokenHash: sha256(secret),
+      expiresAt,
+      revoked: false,
+    };
+    await sessions.insert(session);
+    return issue(user, session, secret);
+  }
+
+  async function revoke(id: string, minVersion?: number): Promise<void> {
+    const until = Date.now() + config.JWT_ACCESS_TTL * 1000;
+    const fields = { until, ...(minVersion !== undefined && { minVersion }) };
+    const [fresh] = await revocations.insertEach([{ _id: id, ...fields }]);
+    if (!fresh) await revocations.updateEach([{ query: { _id: id }, update: { $set: fields } }]);
+    broker.broadcast("tokens.revoked", [{ _id: id, ...fields }]);
+  }
+
+  async function endSession(id: string): Promise<void> {
+    await sessions.updateEach([{ query: { _id: id }, update: { $set: { revoked: true } } }]);
+    await revoke(id);
+  }
+
+  /** All that a user is signed in with, everywhere. */
+  async function endAll({ _id: userId, tokenVersion }: User): Promise<void> {
+    await sessions.updateMany({ userId }, { $set: { revoked: true } });
+    await revoke(userId, tokenVersion);
+  }
+
+  async function createUser(body: RegisterBody, role: Role, cause: Cause): Promise<User> {
+    const state: User = {
+      _id: newId(),
+      email: body.email.toLowerCase(),
+      name: body.name ?? null,
+      passwordHash: await hash(body.password),
+      role,
+      tokenVersion: 1,
+      createdAt: new Date().toISOString(),
+    };
+    const { _id: userId } = state;
+    const created = await users.create(
+      { state, messages: [{ event: "UserRegistered", data: { userId, role } }] },
+      cause,
+    );
+    if (!created) throw new ConflictError("EMAIL_TAKEN", "There is an account with this e-mail address.");
+    return state;
+  }
+
+  async function login(ctx: HttpContext) {
+    const { email, password } = bodyOf(ctx, LoginBody);
+    const user = await users.adapter.findOne({ email: email.toLowerCase() });
+    const good = await verify(user?.passwordHash ?? (decoy ||= await hash(newId())), password);
+    if (!user || !good)
+      throw new UnauthorizedError("INVALID_CREDENTIALS", "E-mail address or password is wrong.");
+    const { _id: userId } = user;
+    await users.change(
+      userId,
+      causeOf(ctx),
+      (state) => state && { state, messages: [{ event: "UserLoggedIn", data: { userId } }] },
+    );
+    return openSession(user);
+  }
+
+  async function refresh(ctx: HttpContext) {
+    const invalid = new UnauthorizedError("TOKEN_INVALID", "The refresh token is not valid.");
+    const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
+    const session = await sessions.findById(id);
+    if (!session) throw invalid;
+    if (session.revoked) throw new UnauthorizedError("TOKEN_REVOKED", "This session has ended.");
+    if (session.expiresAt <= Date.now())
+      throw new UnauthorizedError("TOKEN_EXPIRED", "The refresh token has expired.");
+    const tokenHash = sha256(secret);
+    const next = randomBytes(32).toString("base64url");
+    const update = {
+      $set: { tokenHash: sha256(next), expiresAt: Date.now() + config.JWT_REFRESH_TTL * 1000 },
+    };
+    const rotated =
+      sameText(tokenHash, session.tokenHash) &&
+      (await sessions.updateEach([{ query: { _id: id, tokenHash, revoked: false }, update }]))[0];
+    if (!rotated) {
+      // A token that was used before: stolen, or sent twice. Nobody goes on with this family.
+      await endSession(id);
+      throw new UnauthorizedError(
+        "TOKEN_REVOKED",
+        "This refresh token was used before; the session has ended.",
+      );
+    }
+    const user = await users.get(session.userId);
+    if (!user || user.deletedAt) throw invalid;
+    return issue(user, session, next);
+  }
+
+  async function setRole(ctx: HttpContext) {
+    const { role } = bodyOf(ctx, RoleBody);
+    const userId = idOf(ctx);
+    const by = callerOf(ctx).id;
+    const before = await users.get(userId);
+    if (!before || before.deletedAt) throw new NotFoundError("user");
+    if (role === "user") await leaveRoster(userId);
+    else await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: userId } } }]);
+    const user = await users.change(userId, causeOf(ctx), (state) => {
+      if (!state || state.deletedAt || state.role === role) return null;
+      const tokenVersion = state.tokenVersion + (role === "user" ? 1 : 0);
+      return {
+        state: { ...state, role, tokenVersion },
+        messages: [{ event: "UserRoleChanged", data: { userId, role, by } }],
+      };
+    });
+    if (!user || user.deletedAt) throw new NotFoundError("user");
+    if (role === "user" && before.role !== role) await endAll(user);
+    return view(user);
+  }
+
+  /** Takes somebody off the list of administrators, unless nobody would be left on it. */
+  async function leaveRoster(userId: string): Promise<void> {
+    const others = { _id: ROSTER, ids: userId, "ids.1": { $exists: true } };
+    const [left] = await rosters.updateEach([{ query: others, update: { $pull: { ids: userId } } }]);
+    if (left) return;
+    if ((await rosters.findById(ROSTER))?.ids.includes(userId))
+      throw new ConflictError("LAST_ADMIN", "The last administrator can be neither demoted nor deleted.");
+  }
+
+  async function remove(ctx: HttpContext) {
+    const userId = idOf(ctx);
+    const by = callerOf(ctx).id;
+    const known = await users.get(userId);
+    if (!known || known.deletedAt) throw new NotFoundError("user");
+    await leaveRoster(userId);
+    const user = await users.change(userId, causeOf(ctx), (state, now) => {
+      if (!state || state.deletedAt) return null;
+      const { email: _email, name: _name, passwordHash: _hash, ...rest } = state;
+      const gone: User = { ...rest, role: "user", tokenVersion: state.tokenVersion + 1, deletedAt: now.at };
+      return { state: gone, messages: [{ event: "UserDeleted", data: { userId, by } }] };
+    });
+    if (user) await endAll(user);
+    return answer(ctx, 204, null);
+  }
+
+  /** The first start makes an administrator; its password is told once, on the console. */
+  async function firstAdmin(): Promise<void> {
+    await rosters.insertEach([{ _id: ROSTER, ids: [] }]);
+    if (((await rosters.findById(ROSTER))?.ids.length ?? 0) > 0) return;
+    const cause: Cause = { id: "first-start", correlationId: "first-start" };
+    const password = config.ADMIN_PASSWORD ?? randomBytes(12).toString("base64url");
+    try {
+      const { _id } = await createUser({ email: config.ADMIN_EMAIL, password }, "admin", cause);
+      await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: _id } } }]);
+      if (!config.ADMIN_PASSWORD)
+        process.stdout.write(
+          `\n  Administrator: ${config.ADMIN_EMAIL}  password: ${password}  (shown once)\n\n`,
+        );
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      // Another node made it at the same moment, or a crash came between: it is an administrator, list it.
+      const admin = await users.adapter.findOne({ email: config.ADMIN_EMAIL.toLowerCase() });
+      if (admin?.role === "admin")
+        await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: admin._id } } }]);
+    }
+  }
+
+  const collections = [sessions, keys, rosters, revocations] as unknown as StoreAdapter<never>[];
+  return {
+    name: "auth",
+    mixins: [aggregates(users as never, [], collections)],
+    actions: {
+      register: async (ctx: HttpContext) => {
+        const user = await createUser(bodyOf(ctx, RegisterBody), "user", causeOf(ctx));
+        ctx.meta.$location = "/api/auth/me";
+        return answer(ctx, 201, await openSession(user));
+      },
+      login,
+      refresh,
+      logout: async (ctx: HttpContext) => {
+        const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
+        const session = await sessions.findById(id);
+        if (session && sameText(sha256(secret), session.tokenHash)) await endSession(id);
+        return answer(ctx, 204, null);
+      },
+      me: async (ctx: HttpContext) => {
+        const user = await users.get(callerOf(ctx).id);
+        if (!user || user.deletedAt) throw new NotFoundError("user");
+        return view(user);
+      },
+      jwks: async () => ({ keys: [(await signing()).jwk] }),
+
+      list: async (ctx: HttpContext) => {
+        const page = await newestFirst(
+          users.adapter,
+          { deletedAt: { $exists: false } },
+          queryOf(ctx, PageQuery),
+        );
+        return { ...page, items: page.items.map(view) };
+      },
+      setRole,
+      remove,
+
+      /** What gateways must refuse although it has not expired. */
+      revocations: {
+        visibility: "public",
+        handler: async (_ctx: Context) => revocations.find({ query: { until: { $gt: Date.now() } } }),
+      },
+    },
+    async started() {
+      await signing();
+      await firstAdmin();
+      await revocations.removeMany({ until: { $lte: Date.now() } });
+      await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
+    },
+  };
+});
