@@ -73,7 +73,7 @@ signal() {
   local how=$1 name=$2 pid
   pid=$(pid_of "$name") || fail "$name: not running"
   kill "-$how" "$pid"
-  [ "$how" != KILL ] || wait_until 10 "$name: survived kill -9" is_gone "$name"
+  [ "$how" != KILL ] || wait_until 10 "$name: survived kill -9" has_ended "$pid"
   log "$name: SIG$how to $pid"
 }
 

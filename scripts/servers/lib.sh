@@ -54,17 +54,19 @@ detach() {
 }
 
 # The pid, if that process is alive and is this server: a pid file outlives its process, and pids are used again.
-# A process killed with -9 that nobody reaped is a zombie: dead.
 pid_of() {
   local pid
   pid=$(tr -dc 0-9 2>/dev/null <"$(pid_file_of "$1")") && [ -n "$pid" ] || return 1
-  [[ $(process_state "$pid") == [!ZX] ]] || return 1
+  ! has_ended "$pid" || return 1
   tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -F -- "$("${1}_mark")" >/dev/null || return 1
   echo "$pid"
 }
 
 # One letter, as in ps; nothing when there is no such process.
 process_state() { sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null; }
+
+# A process killed with -9 that nobody reaped is a zombie: dead.
+has_ended() { [[ $(process_state "$1") != [!ZX] ]]; }
 
 is_running() { pid_of "$1" >/dev/null; }
 is_gone() { ! is_running "$1"; }
@@ -89,7 +91,8 @@ stop_one() {
   if pid=$(pid_of "$name"); then
     kill -TERM "$pid"
     kill -CONT "$pid" # a paused one would not hear it
-    (wait_until 20 "$name: does not end, killing it" is_gone "$name") || kill -KILL "$pid"
+    # By its pid: RabbitMQ takes its pid file away long before it has ended.
+    (wait_until 20 "$name: does not end, killing it" has_ended "$pid") || kill -KILL "$pid"
     log "$name: down"
   fi
   rm -f "$(pid_file_of "$name")"
