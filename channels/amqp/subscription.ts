@@ -17,7 +17,7 @@ export interface SubscriptionEvents {
 /** One consumer on one channel of one session: it never comes back, the next one is a new object. */
 export class Subscription {
   private acks: Acks | null = null;
-  private channel!: Channel;
+  private channel: Channel | null = null;
   private consumerTag = "";
   private gathered: ConsumeMessage[] = [];
   private readonly held = new Map<ConsumeMessage, NodeJS.Timeout>();
@@ -36,13 +36,14 @@ export class Subscription {
   }
 
   private async start(prefetch: number): Promise<void> {
-    this.channel = await this.session.connection.createChannel();
-    this.acks = new Acks(this.channel);
+    const channel = await this.session.connection.createChannel();
+    this.channel = channel;
+    this.acks = new Acks(channel);
     let reason = new Error("the channel was closed");
-    this.channel.on("error", (error: Error) => (reason = error));
-    this.channel.on("close", () => this.end(reason));
-    await this.channel.prefetch(prefetch);
-    const { consumerTag } = await this.channel.consume(this.queue.name, (message) => {
+    channel.on("error", (error: Error) => (reason = error));
+    channel.on("close", () => this.end(reason));
+    await channel.prefetch(prefetch);
+    const { consumerTag } = await channel.consume(this.queue.name, (message) => {
       if (message) return this.gather(message);
       this.session.topology.forget(this.queue);
       this.end(new Error(`the queue "${this.queue.name}" was deleted`));
@@ -75,19 +76,18 @@ export class Subscription {
     if (this.stopping) return;
     this.stopping = true;
     if (!this.isOpen()) return;
-    const cancelled = Promise.resolve().then(() => this.channel.cancel(this.consumerTag));
+    const cancelled = Promise.resolve().then(() => this.channel?.cancel(this.consumerTag));
     await settledWithin(cancelled, CLOSE_TIMEOUT);
     this.handBackAll();
   }
 
   /** RabbitMQ delivers again, here or elsewhere, what was not acknowledged. */
   async close(): Promise<void> {
-    if (!this.isOpen()) return;
     this.stopping = true;
     this.acks?.flush();
     this.acks?.close();
     await settledWithin(
-      Promise.resolve().then(() => this.channel.close()),
+      Promise.resolve().then(() => this.channel?.close()),
       CLOSE_TIMEOUT,
     );
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Channel, ChannelModel } from "amqplib";
 import { ChannelUnavailableError } from "../../contracts/errors";
 import { within } from "./timing";
@@ -12,6 +13,12 @@ const DECLARE_TIMEOUT = 10_000;
 
 /** A mismatch is not asked for again before this time is over. */
 const FAILURE_KEPT = 1_000;
+
+/**
+ * Milliseconds before a queue that went away is declared again. When it comes back at once, RabbitMQ 3.10
+ * doesn't tell its consumers that it was gone, and they never get a message again.
+ */
+const REDECLARE_DELAY = 200;
 
 /**
  * RabbitMQ 4 drops a message of a quorum queue after 20 deliveries, and each lost connection counts as one.
@@ -30,16 +37,16 @@ export function workQueue(name: string, quorum: boolean): Queue {
 }
 
 /**
- * The queue where messages of `origin` wait `delay` ms or a little longer, and go back from there. A queue
+ * The queue where messages of `origin` wait `ms` milliseconds or a little longer, and go back from there. A queue
  * serves a step of delays and each message carries its own expiration: messages leave in the order they came,
  * so one is late by a step at most. With default delays an origin has five of them.
  *
  * They have no `x-expires`: a quorum queue counts neither publishing nor declaring as use and goes away with
  * the messages in it (seen on 3.10).
  */
-export function delayQueue(origin: string, delay: number, quorum: boolean): Queue {
-  const step = delay < 250 ? 50 : 250;
-  const rung = Math.floor(delay / step) * step;
+export function delayQueue(origin: string, ms: number, quorum: boolean): Queue {
+  const step = ms < 250 ? 50 : 250;
+  const rung = Math.floor(ms / step) * step;
   return {
     name: `${origin}.retry.${rung}`,
     arguments: {
@@ -56,6 +63,8 @@ export function delayQueue(origin: string, delay: number, quorum: boolean): Queu
 /** Declares queues on one connection, each once; on a channel of its own, since a mismatch closes it. */
 export class Topology {
   private readonly known = new Set<string>();
+  /** When a queue was found missing, ms since 1970. */
+  private readonly missing = new Map<string, number>();
   private readonly declaring = new Map<string, Promise<void>>();
   private channel: Promise<Channel> | null = null;
   private last: Promise<unknown> = Promise.resolve();
@@ -68,8 +77,8 @@ export class Topology {
   }
 
   /** The queue is gone, or seems to be. */
-  forget(queue: Queue): void {
-    this.known.delete(queue.name);
+  forget({ name }: Queue): void {
+    if (this.known.delete(name)) this.missing.set(name, Date.now());
   }
 
   /** @throws ChannelUnavailableError, which names what differs when the queue exists with other settings. */
@@ -77,14 +86,25 @@ export class Topology {
     if (this.has(queue)) return Promise.resolve();
     let declared = this.declaring.get(queue.name);
     if (!declared) {
-      // One after the other: a mismatch closes the channel, and would fail those behind it.
-      declared = this.last.then(() => this.assert(queue));
-      this.last = declared.catch(() => undefined);
+      declared = this.pause(queue).then(() => this.inTurn(() => this.assert(queue)));
       this.declaring.set(queue.name, declared);
       const done = () => this.declaring.delete(queue.name);
       declared.then(done, () => setTimeout(done, FAILURE_KEPT).unref());
     }
     return declared;
+  }
+
+  private async pause({ name }: Queue): Promise<void> {
+    const rest = (this.missing.get(name) ?? 0) + REDECLARE_DELAY - Date.now();
+    if (rest > 0) await delay(rest);
+    this.missing.delete(name);
+  }
+
+  /** One after the other: a mismatch closes the channel, and would fail those behind it. */
+  private inTurn(declare: () => Promise<void>): Promise<void> {
+    const turn = this.last.then(declare);
+    this.last = turn.catch(() => undefined);
+    return turn;
   }
 
   private async assert(queue: Queue): Promise<void> {
