@@ -1,0 +1,86 @@
+import { h, put } from "../dom.js";
+import { icon } from "./icon.js";
+import { problem } from "./form.js";
+
+/** Opens a modal dialog; `build(close)` gives its content. It leaves the page when it closes. */
+export function openDialog(title, build, { wide = false } = {}) {
+  const heading = h("h2", { id: "dialog-title", tabindex: "-1" }, title);
+  const dialog = h("dialog", { class: `dialog${wide ? " wide" : ""}`, "aria-labelledby": "dialog-title" });
+  const close = () => dialog.close();
+  put(dialog, h("div", { class: "stack-s" }, heading, build(close)));
+  dialog.addEventListener("close", () => dialog.remove());
+  // A click on the backdrop is a click on the dialog itself, outside its box.
+  dialog.addEventListener("click", (event) => event.target === dialog && isOutside(event, dialog) && close());
+  addEventListener("hashchange", close, { once: true });
+  document.body.append(dialog);
+  dialog.showModal();
+  return close;
+}
+
+function isOutside(event, element) {
+  const box = element.getBoundingClientRect();
+  const { clientX: x, clientY: y } = event;
+  return x < box.left || x > box.right || y < box.top || y > box.bottom;
+}
+
+/** Asks before something that can't be taken back; `act` may throw an `ApiError`, which is shown in place. */
+export function confirmDialog({ title, text, action, act, danger = true }) {
+  openDialog(title, (close) => {
+    const notice = h("div", { role: "alert" });
+    const button = h("button", { type: "button", class: danger ? "btn danger" : "btn primary" }, action);
+    button.addEventListener("click", async () => {
+      button.setAttribute("aria-busy", "true");
+      try {
+        await act();
+        close();
+      } catch (error) {
+        put(notice, problem(error));
+      } finally {
+        button.removeAttribute("aria-busy");
+      }
+    });
+    return [
+      h("p", { class: "muted" }, text),
+      notice,
+      h(
+        "div",
+        { class: "dialog-actions" },
+        h("button", { type: "button", class: "btn", autofocus: true, onclick: close }, "Keep it"),
+        button,
+      ),
+    ];
+  });
+}
+
+/** A panel at the right side that leaves the page usable; one at a time. Escape closes it. */
+export function openDrawer(title, content, { signal, opener = document.activeElement, onclose } = {}) {
+  closeDrawer();
+  const close = () => {
+    if (!drawer.isConnected) return;
+    drawer.remove();
+    onclose?.();
+    if (opener?.isConnected) opener.focus({ preventScroll: true });
+  };
+  const heading = h("h2", { tabindex: "-1" }, title);
+  const drawer = h(
+    "aside",
+    { class: "drawer", "aria-label": typeof title === "string" ? title : "Details" },
+    h(
+      "div",
+      { class: "drawer-head" },
+      heading,
+      h("button", { type: "button", class: "icon-btn", "aria-label": "Close", onclick: close }, icon("close")),
+    ),
+    h("div", { class: "drawer-body" }, content),
+  );
+  drawer.addEventListener("keydown", (event) => event.key === "Escape" && close());
+  drawer.closeDrawer = close;
+  signal?.addEventListener("abort", () => drawer.remove());
+  document.body.append(drawer);
+  heading.focus({ preventScroll: true });
+  return close;
+}
+
+export function closeDrawer() {
+  document.querySelector(".drawer")?.closeDrawer();
+}

@@ -1,0 +1,219 @@
+import { h, put, svg } from "../dom.js";
+import { duration } from "../format.js";
+import { icon } from "./icon.js";
+import { openEntry } from "./journey-entry.js";
+import { journeyOf, relatives } from "./journey-model.js";
+
+/** Sizes of the picture, in px. */
+const WIDE = { label: 112, pitch: 122, narrowest: 108, node: 96, tall: 48, lane: 76, axis: 34, columns: 9 };
+const TALL = { rail: 17, left: 14, row: 58 };
+const GAP_MS = 1_000;
+const phone = matchMedia("(max-width: 720px)");
+
+/**
+ * The journey of an order as a picture that grows: lanes over time on a wide screen, a graph from top to
+ * bottom on a phone. `update(entries)` draws what is new; what was there stays where it was.
+ */
+export function journey({ signal }) {
+  const element = h("div", { class: "journey" });
+  const known = new Set();
+  let entries = [];
+  let selected = null;
+
+  const draw = () => {
+    const model = journeyOf(entries);
+    const focused = document.activeElement?.dataset?.entry;
+    const scroll = element.firstElementChild?.scrollLeft ?? 0;
+    const buttons = new Map(model.nodes.map((node) => [node, button(node)]));
+    put(element, phone.matches ? tallPicture(model, buttons) : widePicture(model, buttons, element.clientWidth));
+    element.firstElementChild.scrollLeft = scroll;
+    if (focused) element.querySelector(`[data-entry="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    for (const node of model.nodes) known.add(node.entry.id);
+
+    function button(node) {
+      const { entry } = node;
+      const made = h(
+        "button",
+        {
+          type: "button",
+          class: `step ${entry.kind} ${node.tone}${known.has(entry.id) ? "" : " fresh"}`,
+          "aria-label": nameOf(node, model.lanes),
+          "aria-expanded": String(entry.id === selected),
+          dataset: { entry: entry.id },
+        },
+        h("span", { class: "step-type" }, icon(entry.kind), h("span", null, breakable(typeOf(entry)))),
+        node.detail && h("span", { class: "step-detail" }, node.detail),
+      );
+      const light = (on) => highlight(on ? relatives(node, model.nodes) : null);
+      for (const name of ["pointerenter", "focus"]) made.addEventListener(name, () => light(true));
+      for (const name of ["pointerleave", "blur"]) made.addEventListener(name, () => light(false));
+      made.addEventListener("click", () => {
+        selected = entry.id;
+        openEntry(node, { signal, opener: made, onclose: () => mark((selected = null)), follow });
+        mark(selected);
+      });
+      return made;
+    }
+    function highlight(family) {
+      element.classList.toggle("lit", family !== null);
+      const ids = new Set([...(family ?? [])].map((node) => node.entry.id));
+      for (const part of element.querySelectorAll("[data-entry], [data-edge]")) {
+        part.classList.toggle("in-family", ids.has(part.dataset.entry ?? part.dataset.edge));
+      }
+    }
+  };
+  const mark = (id) => {
+    for (const part of element.querySelectorAll(".step")) part.setAttribute("aria-expanded", String(part.dataset.entry === id));
+  };
+  const follow = (id) => element.querySelector(`[data-entry="${CSS.escape(id)}"]`)?.click();
+
+  phone.addEventListener("change", draw, { signal });
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (element.clientWidth === width) return;
+    width = element.clientWidth;
+    draw();
+  });
+  observer.observe(element);
+  signal.addEventListener("abort", () => observer.disconnect());
+
+  return {
+    element,
+    update(next) {
+      entries = next;
+      draw();
+    },
+  };
+}
+
+/** What an entry is called: a request by its method and path, a notification as what it is. */
+const typeOf = (entry) => (entry.kind === "notification" ? "Notification" : entry.type);
+
+const nameOf = (node, lanes) =>
+  [
+    `${typeOf(node.entry)}, ${node.entry.kind} of ${lanes[node.lane].name.toLowerCase()}`,
+    node.detail,
+    `after ${duration(node.offset)}`,
+    node.cause && `caused by ${typeOf(node.cause.entry)}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+
+/** Long names may break before a capital letter and after a dot or a slash. */
+function breakable(text) {
+  const parts = text.split(/(?<=[./])|(?<=[a-z])(?=[A-Z])/);
+  return parts.flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
+}
+
+function widePicture({ lanes, nodes, columns }, buttons, width) {
+  const size = WIDE;
+  const room = width - size.label;
+  const pitch = Math.max(size.narrowest, Math.min(size.pitch, Math.floor(room / Math.max(columns, size.columns))));
+  const full = Math.max(size.label + columns * pitch + 8, width);
+  const height = lanes.length * size.lane + size.axis;
+  const x = (column) => size.label + column * pitch + (pitch - size.node) / 2;
+  const y = (lane) => lane * size.lane + size.lane / 2;
+
+  const arrow = ({ entry, cause, lane, column }) => {
+    const from = [x(cause.column) + size.node, y(cause.lane)];
+    const to = [x(column) - 5, y(lane)];
+    const bend = Math.max(14, (to[0] - from[0]) / 2);
+    const path = `M${from[0]} ${from[1]} C${from[0] + bend} ${from[1]} ${to[0] - bend} ${to[1]} ${to[0]} ${to[1]}`;
+    return svg("path", { class: "edge", d: path, "marker-end": "url(#arrow)", dataset: { edge: entry.id } });
+  };
+  const picture = svg(
+    "svg",
+    { class: "edges", width: full, height, viewBox: `0 0 ${full} ${height}`, "aria-hidden": "true" },
+    arrowHead(),
+    lanes.map((_, i) => svg("line", { class: "lane-line", x1: size.label, x2: full, y1: y(i), y2: y(i) })),
+    nodes.filter((node) => node.cause).map(arrow),
+  );
+  const list = h(
+    "ol",
+    { class: "steps", "aria-label": "Steps of the order, in time" },
+    nodes.map((node) => {
+      const place = { left: `${x(node.column)}px`, top: `${y(node.lane) - size.tall / 2}px`, width: `${size.node}px`, height: `${size.tall}px` };
+      return h("li", { style: place }, buttons.get(node));
+    }),
+  );
+  return h(
+    "div",
+    { class: "wide" },
+    h(
+      "div",
+      { class: "canvas", style: { width: `${full}px`, height: `${height}px` } },
+      h("div", { class: "lanes", "aria-hidden": "true" }, lanes.map((lane) => h("div", { class: "lane" }, h("span", null, lane.name)))),
+      picture,
+      list,
+      h("div", { class: "axis", "aria-hidden": "true" }, ticks(nodes).map(({ column, text, gap }) =>
+        h("span", { class: gap ? "gap" : null, style: { left: `${x(column)}px`, width: `${size.node}px` } }, text),
+      )),
+    ),
+  );
+}
+
+/** The time of each column, since the first entry; a long wait before one is marked. */
+function ticks(nodes) {
+  const found = new Map();
+  let before = 0;
+  for (const { column, offset } of nodes) {
+    if (!found.has(column)) found.set(column, { column, text: `+${duration(offset)}`, gap: offset - before > GAP_MS });
+    before = offset;
+  }
+  return [...found.values()];
+}
+
+function tallPicture({ lanes, nodes }, buttons) {
+  const { rail, left, row } = TALL;
+  const x = (lane) => left + lane * rail;
+  const y = (i) => i * row + row / 2;
+  const place = new Map(nodes.map((node, i) => [node, i]));
+  const width = left + lanes.length * rail;
+  const height = nodes.length * row;
+  const edge = (node, i) => {
+    const from = [x(node.cause.lane), y(place.get(node.cause))];
+    const to = [x(node.lane), y(i)];
+    const turn = Math.max(from[1], to[1] - row * 0.9);
+    const path = `M${from} V${turn} C${from[0]} ${to[1] - row * 0.3} ${to[0]} ${turn + row * 0.25} ${to}`;
+    return svg("path", { class: "edge", d: path, dataset: { edge: node.entry.id } });
+  };
+  return h(
+    "div",
+    { class: "tall" },
+    h("p", { class: "tall-key small muted", "aria-hidden": "true" }, lanes.map((lane) => lane.name).join(" · ")),
+    h(
+      "div",
+      { class: "canvas" },
+      svg(
+        "svg",
+        { class: "edges", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
+        lanes.map((_, i) => svg("line", { class: "lane-line", x1: x(i), x2: x(i), y1: 0, y2: height })),
+        nodes.map((node, i) => node.cause && edge(node, i)),
+        nodes.map((node, i) => svg("circle", { class: `dot ${node.entry.kind} ${node.tone}`, cx: x(node.lane), cy: y(i), r: 5 })),
+      ),
+      h(
+        "ol",
+        { class: "steps", "aria-label": "Steps of the order, in time", style: { "margin-left": `${width}px` } },
+        nodes.map((node) =>
+          h(
+            "li",
+            { style: { height: `${row}px` } },
+            buttons.get(node),
+            h("span", { class: "tall-meta small muted" }, lanes[node.lane].name, h("br"), `+${duration(node.offset)}`),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+const arrowHead = () =>
+  svg(
+    "defs",
+    null,
+    svg(
+      "marker",
+      { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
+      svg("path", { d: "M0 .5 8 4 0 7.5z" }),
+    ),
+  );

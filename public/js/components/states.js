@@ -1,0 +1,46 @@
+import { h, put } from "../dom.js";
+import { icon } from "./icon.js";
+
+/** Nothing here yet, and what to do about it. */
+export const emptyState = (title, text, action = null) =>
+  h("div", { class: "state" }, icon("box"), h("h2", null, title), h("p", null, text), action);
+
+/** Something failed; `retry` asks again. */
+export function errorState(error, retry) {
+  return h(
+    "div",
+    { class: "state", role: "alert" },
+    icon("warn"),
+    h("h2", null, error.status === 404 ? "Not found" : "This did not work"),
+    h("p", null, error.message),
+    error.code && h("p", { class: "mono small" }, error.code),
+    retry && h("button", { type: "button", class: "btn", onclick: retry }, "Try again"),
+  );
+}
+
+/** A grey bar where text will be. */
+export const skeleton = (width = "100%", height = "1em") =>
+  h("span", { class: "skeleton", "aria-hidden": "true", style: { width, height } });
+
+/**
+ * A place that loads: the skeleton first, then `render(data)`, or the error with a button to try again.
+ * `reload()` keeps what is shown until the new data is there.
+ */
+export function region({ load, render, wait, signal, ...props }) {
+  const element = h("div", { "aria-busy": "true", ...props }, wait);
+  async function reload() {
+    element.setAttribute("aria-busy", "true");
+    try {
+      const data = await load();
+      if (!signal.aborted) put(element, render(data));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Error) || error.status === undefined) console.error(error);
+      put(element, errorState(error, reload));
+    } finally {
+      element.removeAttribute("aria-busy");
+    }
+  }
+  void reload();
+  return { element, reload };
+}

@@ -1,0 +1,95 @@
+import { api } from "../api.js";
+import { live } from "../socket.js";
+import { session } from "../session.js";
+import { all } from "./plans.js";
+
+/** One's notifications: loaded once, then kept up by the live line. `change` and `arrival` are its events. */
+class Notifications extends EventTarget {
+  #byId = new Map();
+  #owner = null;
+  loaded = false;
+  error = null;
+
+  constructor() {
+    super();
+    live.addEventListener("notification", (event) => this.#arrive(event.detail));
+    // What came between the list and the connection, or while the line was down.
+    live.addEventListener("connect", () => this.#catchUp());
+  }
+
+  /** Newest first. */
+  get items() {
+    return [...this.#byId.values()].reverse();
+  }
+  get unread() {
+    return this.items.filter((item) => !isRead(item)).length;
+  }
+
+  /** Starts for the user that is signed in, or stops when nobody is. */
+  async start() {
+    const owner = session.user?.id ?? null;
+    if (owner === this.#owner) return;
+    this.#owner = owner;
+    this.#byId.clear();
+    this.loaded = false;
+    live.close();
+    this.#changed();
+    if (owner) await this.load();
+  }
+
+  /** Loads all of them, then opens the live line after the last. */
+  async load() {
+    const owner = this.#owner;
+    this.error = null;
+    try {
+      const items = await all("/api/notifications");
+      if (owner !== this.#owner) return;
+      for (const item of items) this.#byId.set(item.id, item);
+      this.loaded = true;
+    } catch (error) {
+      this.error = error;
+    }
+    if (owner === this.#owner && owner) live.open(this.#last());
+    this.#changed();
+  }
+
+  async markRead(item) {
+    if (isRead(item)) return;
+    this.#byId.set(item.id, { ...item, read: true });
+    this.#changed();
+    await api.post(`/api/notifications/${encodeURIComponent(item.id)}/read`);
+  }
+
+  async markAllRead() {
+    await Promise.all(this.items.map((item) => this.markRead(item)));
+  }
+
+  async #catchUp() {
+    const owner = this.#owner;
+    try {
+      const missed = await all("/api/notifications", { after: this.#last() });
+      if (owner === this.#owner) for (const item of missed) this.#arrive(item);
+    } catch {
+      // The next connection asks again.
+    }
+  }
+
+  #arrive(item) {
+    if (!this.#owner || this.#byId.has(item.id)) return;
+    this.#byId.set(item.id, item);
+    this.#changed();
+    this.dispatchEvent(new CustomEvent("arrival", { detail: item }));
+  }
+
+  #last() {
+    return [...this.#byId.keys()].at(-1);
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+export const isRead = (item) => Boolean(item.read ?? item.readAt);
+
+export const notifications = new Notifications();

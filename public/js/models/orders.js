@@ -1,0 +1,54 @@
+import { api, ApiError } from "../api.js";
+import { live } from "../socket.js";
+
+const OVER = new Set(["ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"]);
+const CANCELLABLE = new Set(["PENDING", "PAID", "ACTIVE"]);
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 8_000;
+
+/** Whether nothing more will happen to an order by itself. */
+export const isSettled = (order) => OVER.has(order.status) && order.refund !== "pending";
+
+export const canCancel = (order) => CANCELLABLE.has(order.status);
+
+/** "Team × 3". */
+export const lineText = (item, names) => `${names.get(item.planId) ?? item.planId} × ${item.quantity}`;
+
+/**
+ * Tells `seen(order)` of each new version of an order until it is settled: at once when a notification of
+ * it arrives, and by asking, at first often and then ever more slowly.
+ */
+export function watchOrder(id, seen, { signal, path = "/api/orders" }) {
+  let version = -1;
+  let wait = FIRST_WAIT_MS;
+  let timer = 0;
+
+  async function look() {
+    clearTimeout(timer);
+    try {
+      const order = await api.get(`${path}/${id}`, { signal });
+      if (signal.aborted) return;
+      if (order.version !== version) {
+        version = order.version;
+        wait = FIRST_WAIT_MS;
+        seen(order);
+      }
+      if (isSettled(order)) return;
+    } catch (error) {
+      if (signal.aborted || (error instanceof ApiError && error.status === 404)) return;
+      wait = Math.max(wait, (error.retryAfter ?? 2) * 1_000);
+    }
+    timer = setTimeout(look, wait);
+    wait = Math.min(wait * 1.5, LONGEST_WAIT_MS);
+  }
+
+  live.addEventListener("notification", (event) => event.detail.orderId === id && look(), { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  void look();
+}
+
+/** An Idempotency-Key. Not `randomUUID`: browsers keep that one for https and localhost. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,89 @@
+import { h, put } from "../dom.js";
+import { api } from "../api.js";
+import { cancelButton } from "../components/cancel-order.js";
+import { journeyCard } from "../components/journey-card.js";
+import { orderFacts, orderLines } from "../components/order-facts.js";
+import { pageHead } from "../components/page-head.js";
+import { errorState, skeleton } from "../components/states.js";
+import { badge } from "../components/badge.js";
+import { time } from "../format.js";
+import { canCancel, isSettled, watchOrder } from "../models/orders.js";
+import { all, planNames } from "../models/plans.js";
+
+export function order({ params, signal }) {
+  const path = `/api/orders/${encodeURIComponent(params.id)}`;
+  const actions = h("div", { class: "actions" });
+  const facts = h("div", { class: "card order-facts", "aria-live": "polite" }, skeleton("100%", "96px"));
+  const lines = h("div", null, skeleton("100%", "60px"));
+  const subscriptions = h("div", null, skeleton("100%", "60px"));
+  const body = h("div", { class: "stack" });
+  const names = planNames();
+  let latest = null;
+  let card = null;
+
+  async function show(order) {
+    latest = order;
+    put(facts, orderFacts(order));
+    put(actions, canCancel(order) && cancelButton(order, cancelled));
+    card?.wake();
+    put(lines, orderLines(order, await names));
+    if (order.status === "ACTIVE" || order.status === "CANCELLED") put(subscriptions, await started(order));
+    else put(subscriptions, h("p", { class: "muted small" }, "They start when the order is active."));
+  }
+
+  async function started(order) {
+    const [items, plans] = await Promise.all([all("/api/subscriptions").catch(() => []), names]);
+    const own = items.filter((item) => item.orderId === order.id);
+    if (own.length === 0) return h("p", { class: "muted small" }, "None.");
+    return h(
+      "ul",
+      { class: "lines" },
+      own.map((item) =>
+        h(
+          "li",
+          null,
+          h("span", null, `${plans.get(item.planId) ?? item.planId} × ${item.quantity}`),
+          h("span", { class: "row" }, badge(item.status), item.currentPeriodEnd && ["until ", time(item.currentPeriodEnd, { dateOnly: true })]),
+        ),
+      ),
+    );
+  }
+
+  const watch = () => watchOrder(params.id, (order) => void show(order), { signal });
+  const cancelled = (order) => {
+    void show(order);
+    watch();
+  };
+
+  // The first answer decides between the page and "not found"; the watch takes it from there.
+  const begin = async () => {
+    try {
+      latest = await api.get(path, { signal });
+    } catch (error) {
+      if (!signal.aborted) put(body, h("div", { class: "card" }, errorState(error, error.status !== 404 && begin)));
+      return;
+    }
+    if (signal.aborted) return;
+    card = journeyCard({
+      signal,
+      load: () => api.get(`${path}/timeline`, { signal }),
+      isSettled: () => isSettled(latest),
+    });
+    put(waitingJourney, card.element);
+    watch();
+  };
+  const waitingJourney = h("div", null, h("div", { class: "card" }, skeleton("100%", "480px")));
+  put(
+    body,
+    facts,
+    waitingJourney,
+    h(
+      "div",
+      { class: "halves" },
+      h("section", { class: "card" }, h("h2", { class: "card-head" }, "Lines"), lines),
+      h("section", { class: "card" }, h("h2", { class: "card-head" }, "Subscriptions"), subscriptions),
+    ),
+  );
+  void begin();
+  return [pageHead("Order", { back: { href: "#/orders", text: "Orders" }, actions }), body];
+}

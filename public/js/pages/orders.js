@@ -1,0 +1,68 @@
+import { h } from "../dom.js";
+import { api } from "../api.js";
+import { money, time } from "../format.js";
+import { badge, refundBadge } from "../components/badge.js";
+import { cancelButton } from "../components/cancel-order.js";
+import { idChip } from "../components/id.js";
+import { pageHead } from "../components/page-head.js";
+import { emptyState } from "../components/states.js";
+import { dataTable } from "../components/table.js";
+import { canCancel, isSettled, lineText, watchOrder } from "../models/orders.js";
+import { planNames } from "../models/plans.js";
+
+export function orders({ signal }) {
+  let names = new Map();
+  const watched = new Set();
+  const watch = (order) => {
+    if (isSettled(order) || watched.has(order.id)) return;
+    watched.add(order.id);
+    const seen = (latest) => {
+      table.update(latest);
+      if (isSettled(latest)) watched.delete(latest.id);
+    };
+    watchOrder(order.id, seen, { signal });
+  };
+  const cancelled = (order) => {
+    table.update(order);
+    watch(order);
+  };
+
+  const table = dataTable({
+    caption: "Your orders, newest first",
+    signal,
+    load: async ({ after }) => {
+      const [page, found] = await Promise.all([api.get("/api/orders", { query: { after, limit: 20 }, signal }), planNames()]);
+      names = found;
+      return page;
+    },
+    onload: (items) => items.forEach(watch),
+    empty: emptyState(
+      "No orders yet",
+      "An order that you place appears here and is kept up by itself.",
+      h("a", { class: "btn primary", href: "#/plans" }, "Choose a plan"),
+    ),
+    columns: [
+      {
+        label: "Order",
+        lead: true,
+        cell: (order) =>
+          h("a", { class: "row-title", href: `#/orders/${order.id}` }, order.items.map((item) => lineText(item, names)).join(", ")),
+      },
+      { label: "Status", cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)) },
+      { label: "Total", class: "num", cell: (order) => money(order.total) },
+      { label: "Placed", cell: (order) => time(order.createdAt) },
+      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      {
+        label: "Actions",
+        hideLabel: true,
+        class: "action-cell",
+        cell: (order) =>
+          h("div", { class: "table-actions" }, canCancel(order) && cancelButton(order, cancelled, { small: true })),
+      },
+    ],
+  });
+  return [
+    pageHead("Orders", { lead: "Each one moves by itself; nothing needs a reload.", actions: h("a", { class: "btn primary", href: "#/plans" }, "New order") }),
+    table.element,
+  ];
+}

@@ -1,0 +1,39 @@
+import { h } from "../dom.js";
+import { api } from "../api.js";
+import { field, form } from "../components/form.js";
+import { pageHead } from "../components/page-head.js";
+import { go } from "../router.js";
+import { session } from "../session.js";
+import { nextPath, other } from "./sign-in.js";
+
+export function signUp({ query }) {
+  const submit = async ({ email, password, name }) => {
+    session.start(await api.post("/api/auth/register", { email, password, ...(name ? { name } : {}) }));
+    go(nextPath(query));
+  };
+  return h(
+    "div",
+    { class: "narrow" },
+    pageHead("Sign up"),
+    h(
+      "div",
+      { class: "card stack-s" },
+      form(
+        { submit, action: "Create the account", buttonClass: "btn primary wide" },
+        field({ label: "Name (optional)", name: "name", maxlength: 100, autocomplete: "name" }),
+        field({ label: "E-mail", name: "email", type: "email", required: true, autocomplete: "username" }),
+        field({
+          label: "Password",
+          name: "password",
+          type: "password",
+          required: true,
+          minlength: 8,
+          maxlength: 128,
+          hint: "8 characters or more",
+          autocomplete: "new-password",
+        }),
+      ),
+      h("p", { class: "small muted" }, "Have an account? ", h("a", { href: other("sign-in", query) }, "Sign in")),
+    ),
+  );
+}
