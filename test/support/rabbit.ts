@@ -1,20 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { connect, type Channel, type ChannelModel, type GetMessage } from "amqplib";
+import { connect, type Channel, type GetMessage } from "amqplib";
+import type { DeadLetter } from "../../contracts/dead-letter";
 import { waitFor } from "./wait";
 
 /** A plain client beside the hub, to look at the server with; it deletes its queues in the end. */
 export class Rabbit {
   private readonly names = new Set<string>();
 
-  static async at(url: string): Promise<Rabbit> {
-    const connection = await connect(url, { noDelay: true });
-    return new Rabbit(connection, await connection.createChannel());
-  }
-
-  private constructor(
-    private readonly connection: ChannelModel,
-    readonly channel: Channel,
-  ) {}
+  constructor(private readonly url: string) {}
 
   /** A queue's name that nobody else has. */
   queue(): string {
@@ -23,33 +16,66 @@ export class Rabbit {
     return name;
   }
 
-  /** Takes the first message that `accept` likes, within 5 s; the others stay, and so does a missing queue. */
-  take(queue: string, accept: (message: GetMessage) => boolean = () => true): Promise<GetMessage> {
-    return waitFor(() => this.look(queue, accept));
+  /** Sends to a queue as a foreign producer would. */
+  send(queue: string, content: Buffer): Promise<void> {
+    return this.use((channel) => void channel.sendToQueue(queue, content, { persistent: true }));
   }
 
-  private async look(queue: string, accept: (message: GetMessage) => boolean): Promise<GetMessage | null> {
-    // A channel of its own: it dies when the queue is missing, and what it leaves goes back.
-    const channel = await this.connection.createChannel();
-    channel.on("error", () => undefined);
-    try {
-      let message = await channel.get(queue);
-      while (message && !accept(message)) message = await channel.get(queue);
-      if (message) channel.ack(message);
-      await channel.close();
-      return message || null;
-    } catch (error) {
-      if ((error as { code?: number }).code === 404) return null;
-      throw error;
-    }
+  async declare(queue: string, type: "quorum" | "classic"): Promise<void> {
+    const options = { durable: true, arguments: { "x-queue-type": type } };
+    await this.use((channel) => channel.assertQueue(queue, options));
+  }
+
+  async delete(queue: string): Promise<void> {
+    await this.use((channel) => channel.deleteQueue(queue));
+  }
+
+  /** Takes the next message, within 5 s. */
+  take(queue: string): Promise<GetMessage> {
+    return waitFor(async () => (await this.takeAll(queue, () => true, 1))[0]);
+  }
+
+  /** Takes the dead letters of this client's queues; the others stay. */
+  async takeDeadLetters(from: string): Promise<(DeadLetter & { message: GetMessage })[]> {
+    const read = (message: GetMessage) => JSON.parse(message.content.toString()) as DeadLetter;
+    const found = await this.takeAll(from, (message) => this.names.has(read(message).channel));
+    return found.map((message) => ({ ...read(message), message }));
   }
 
   async close(): Promise<void> {
     for (const name of this.names) {
-      await this.channel.deleteQueue(name);
-      for (const delay of [0, 50, 100, 150, 200]) await this.channel.deleteQueue(`${name}.retry.${delay}`);
+      await this.delete(name);
+      for (const delay of [50, 100, 150]) await this.delete(`${name}.retry.${delay}`);
     }
-    await this.connection.close();
+  }
+
+  private async takeAll(queue: string, accept: (message: GetMessage) => boolean, most = Infinity) {
+    const taken: GetMessage[] = [];
+    await this.use(async (channel) => {
+      for (;;) {
+        const message = taken.length < most && (await channel.get(queue));
+        if (!message) return;
+        if (!accept(message)) continue;
+        channel.ack(message);
+        taken.push(message);
+      }
+    });
+    return taken;
+  }
+
+  /** Each use has a connection of its own: servers come and go in tests, and what was not taken goes back. */
+  private async use(run: (channel: Channel) => unknown): Promise<void> {
+    const connection = await connect(this.url, { noDelay: true });
+    try {
+      const channel = await connection.createChannel();
+      channel.on("error", () => undefined);
+      await run(channel);
+      await channel.close();
+    } catch (error) {
+      if ((error as { code?: number }).code !== 404) throw error;
+    } finally {
+      await connection.close();
+    }
   }
 }
 

@@ -1,4 +1,3 @@
-import type { GetMessage } from "amqplib";
 import { ServiceBroker, type LoggerInstance } from "moleculer";
 import { AmqpAdapter } from "../../../channels/amqp";
 import { DEAD_LETTERS, type BatchHandler, type Delivery, type HubChannel } from "../../../channels/types";
@@ -6,12 +5,19 @@ import type { CommandEnvelope } from "../../../contracts/envelope";
 import { ChannelUnavailableError, PermanentError, StoreUnavailableError } from "../../../contracts/errors";
 import { TcpProxy } from "../../support/proxy";
 import { Rabbit, through } from "../../support/rabbit";
+import { scriptedServer } from "../../support/servers";
 import { waitFor } from "../../support/wait";
+import { amqpKit } from "./amqp.kit";
+import { channelConformance } from "./channels.suite";
 
 const url = process.env.COMMANDS_URL ?? "";
+const withServer = url ? describe : describe.skip;
+const canFail = url !== "" && scriptedServer("rabbit", url) !== null;
+
+withServer("amqp commands", () => channelConformance(() => amqpKit(url), canFail));
 
 /** What only RabbitMQ has: connections, queues, properties. What all transports share is in the suite. */
-(url ? describe : describe.skip)("the RabbitMQ adapter", () => {
+withServer("the RabbitMQ adapter", () => {
   let rabbit: Rabbit;
   let queue: string;
   let lines: string[];
@@ -54,8 +60,10 @@ const url = process.env.COMMANDS_URL ?? "";
       ...more,
     }) as unknown as Parameters<AmqpAdapter["subscribe"]>[0];
 
-  beforeAll(async () => {
-    rabbit = await Rabbit.at(url);
+  const deadLetter = () => waitFor(async () => (await rabbit.takeDeadLetters(DEAD_LETTERS))[0]);
+
+  beforeAll(() => {
+    rabbit = new Rabbit(url);
   });
 
   beforeEach(() => {
@@ -93,7 +101,7 @@ const url = process.env.COMMANDS_URL ?? "";
     it("is stored although its queue was deleted a moment ago", async () => {
       const adapter = await adapterAt(url);
       await adapter.publish(queue, command(1));
-      await rabbit.channel.deleteQueue(queue);
+      await rabbit.delete(queue);
 
       await Promise.all([2, 3].map((n) => adapter.publish(queue, command(n))));
 
@@ -119,7 +127,7 @@ const url = process.env.COMMANDS_URL ?? "";
     });
 
     it("names what differs when its queue exists with other settings", async () => {
-      await rabbit.channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "classic" } });
+      await rabbit.declare(queue, "classic");
       const adapter = await adapterAt(url);
       const other = rabbit.queue();
 
@@ -221,7 +229,7 @@ const url = process.env.COMMANDS_URL ?? "";
     const seen: unknown[] = [];
     await adapter.subscribe(channel((payload) => Promise.resolve(seen.push(payload))));
 
-    await rabbit.channel.deleteQueue(queue);
+    await rabbit.delete(queue);
 
     await adapter.publish(queue, command(1));
     await waitFor(() => seen.length === 1);
@@ -289,13 +297,13 @@ const url = process.env.COMMANDS_URL ?? "";
 
       await adapter.publish(queue, command(1), { headers: { "x-test": "1" } });
 
-      const { properties, content } = await rabbit.take(DEAD_LETTERS, (message) => of(message, queue));
-      expect(properties).toMatchObject({
+      const letter = await deadLetter();
+      expect(letter.message.properties).toMatchObject({
         deliveryMode: 2,
         correlationId: "correlation-1",
         headers: { "x-test": "1" },
       });
-      expect(JSON.parse(content.toString())).toMatchObject({
+      expect(letter).toMatchObject({
         reason: "NO_SUCH_PLAN",
         service: "payments",
         messageId: "command-1",
@@ -311,10 +319,9 @@ const url = process.env.COMMANDS_URL ?? "";
       const adapter = await adapterAt(url);
       await adapter.subscribe(channel(() => Promise.resolve()));
 
-      rabbit.channel.sendToQueue(queue, content, { persistent: true });
+      await rabbit.send(queue, content);
 
-      const letter = await rabbit.take(DEAD_LETTERS, (message) => of(message, queue));
-      expect(JSON.parse(letter.content.toString())).toMatchObject({ reason: "NOT_JSON", payload });
+      expect(await deadLetter()).toMatchObject({ reason: "NOT_JSON", payload });
     });
   });
 
@@ -350,10 +357,6 @@ const url = process.env.COMMANDS_URL ?? "";
     expect((await rabbit.take(queue)).properties.messageId).toBe("command-1");
   });
 });
-
-function of(message: GetMessage, queue: string): boolean {
-  return (JSON.parse(message.content.toString()) as { channel: string }).channel === queue;
-}
 
 function command(n: number): CommandEnvelope {
   return {
