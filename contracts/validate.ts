@@ -11,7 +11,7 @@ const ajv = new Ajv({
   allowUnionTypes: true,
 });
 addFormats(ajv);
-ajv.addVocabulary(["example", "examples"]);
+ajv.addVocabulary(["example"]);
 
 const compiled = new WeakMap<TSchema, ValidateFunction>();
 

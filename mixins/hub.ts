@@ -1,4 +1,4 @@
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
@@ -41,3 +41,6 @@ export function defineService(
 ): (broker: ServiceBroker) => ServiceSchema {
   return (broker) => build({ broker, ...broker.hub });
 }
+
+/** An event handler that gets the context, said outright: Moleculer else guesses by the argument's name. */
+export const listener = <P>(handler: (ctx: Context<P>) => void) => ({ context: true as const, handler });

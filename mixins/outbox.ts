@@ -38,7 +38,8 @@ class Lane {
   private readonly waiting = new Map<string, OutboxEntry[]>();
   private running: Promise<void> | null = null;
   private held = 0;
-  private stopped = false;
+  /** Nothing can be sent before the channels are connected. */
+  private open = false;
   private wake: (() => void) | null = null;
 
   constructor(
@@ -62,11 +63,20 @@ class Lane {
     if (fresh.length === 0 || (known.length === 0 && this.held > HELD)) return;
     this.waiting.set(documentId, [...known, ...fresh]);
     this.held += fresh.length;
-    this.running ??= this.run().finally(() => (this.running = null));
+    this.go();
+  }
+
+  start(): void {
+    this.open = true;
+    if (this.held > 0) this.go();
+  }
+
+  private go(): void {
+    if (this.open) this.running ??= this.run().finally(() => (this.running = null));
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.open = false;
     this.wake?.();
     await this.running;
   }
@@ -75,7 +85,7 @@ class Lane {
     let backoff = FIRST_BACKOFF_MS;
     // Let the writes that were committed together come in together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.size > 0 && !this.stopped) {
+    while (this.waiting.size > 0 && this.open) {
       const failure = await this.flush();
       if (!failure) {
         backoff = FIRST_BACKOFF_MS;
@@ -164,6 +174,8 @@ export class OutboxRelay {
   }
 
   start(): void {
+    this.commands.start();
+    this.events.start();
     const sweep = () => {
       this.sweeping = this.sweep().catch((error: Error) =>
         this.logger.warn(`Outbox sweep: ${error.message}`),

@@ -12,7 +12,10 @@ const ACTIONS = ["find", "count", "list", "create", "insert", "get", "update", "
 export function store(adapter: StoreAdapter, ...further: StoreAdapter[]): Partial<ServiceSchema> {
   return {
     mixins: [DbService as unknown as Partial<ServiceSchema>],
-    adapter,
+    // Not as a property of the mixin: Moleculer deep-clones those.
+    merged(schema: ServiceSchema) {
+      schema.adapter = adapter;
+    },
     actions: Object.fromEntries(ACTIONS.map((name) => [name, false])),
     async started() {
       for (const collection of further) await collection.connect();

@@ -41,7 +41,7 @@ import { factOf } from "../domain/facts";
 import { timelineOf } from "../domain/timeline";
 import { aggregates, Aggregates, clock } from "../mixins/aggregates";
 import { FraudCheck } from "../mixins/fraud-check";
-import { defineService } from "../mixins/hub";
+import { defineService, listener } from "../mixins/hub";
 import { decodeCursor, encodeCursor, limitOf, newestFirst } from "../mixins/paging";
 import { PlanCache } from "../mixins/plan-cache";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -337,7 +337,9 @@ export default defineService(({ broker, config }) => {
       /** How many orders the books have, and which are not charged. */
       count: { visibility: "public", handler: async (_ctx: Context) => orders.adapter.count({}) },
     },
-    events: { "plans.changed": ({ params }: Context<{ planId: string }>) => plans.forget(params.planId) },
+    events: {
+      "plans.changed": listener((ctx: Context<{ planId: string }>) => plans.forget(ctx.params.planId)),
+    },
     domainEvents: { "hub.payments": consume, "hub.inventory": consume },
   };
 });

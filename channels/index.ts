@@ -1,0 +1,33 @@
+import type { Config } from "../config";
+import { ALL_TOPICS } from "../contracts/events";
+import type { SqliteDatabase } from "../store/sqlite/database";
+import { SqliteEngine } from "../store/sqlite/engine";
+import type { Database } from "../store/types";
+import type { HubAdapterBase } from "./base";
+import { EmbeddedAdapter } from "./embedded";
+import { DEAD_LETTERS } from "./types";
+
+/** The embedded channels lie in the store's own file; beside another store, in a file of their own. */
+function embedded(kind: "command" | "event", config: Config, database: Database): HubAdapterBase {
+  const shared = database.kind === "sqlite" ? (database as SqliteDatabase).engine : null;
+  return new EmbeddedAdapter({ kind, engine: () => shared ?? SqliteEngine.acquire(config.DATA_DIR) });
+}
+
+/** RabbitMQ at `COMMANDS_URL`, or the embedded log. Only the client that is used is loaded. */
+export function commandsAdapter(config: Config, database: Database): HubAdapterBase {
+  if (!config.COMMANDS_URL) return embedded("command", config, database);
+  const { AmqpAdapter } = require("./amqp") as typeof import("./amqp");
+  return new AmqpAdapter({ url: config.COMMANDS_URL });
+}
+
+/** Kafka at `EVENTS_URL`, or the embedded log. */
+export function eventsAdapter(config: Config, database: Database): HubAdapterBase {
+  if (!config.EVENTS_URL) return embedded("event", config, database);
+  const { KafkaAdapter } = require("./kafka") as typeof import("./kafka");
+  const brokers = config.EVENTS_URL.replace(/^kafka:\/\//, "").split(",");
+  return new KafkaAdapter({
+    brokers,
+    clientId: config.NODE_ID ?? "hub",
+    topics: [...ALL_TOPICS, DEAD_LETTERS],
+  });
+}

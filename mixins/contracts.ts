@@ -1,0 +1,26 @@
+import type { Middleware } from "moleculer";
+import type { BatchHandler, Delivery, HubChannel, Outcome } from "../channels/types";
+import { DEAD_LETTERS } from "../channels/types";
+import { contractError } from "../contracts/messages";
+
+/**
+ * Holds every incoming message against its contract before a handler sees it: one that breaks it is
+ * refused for good, its neighbours go on.
+ */
+export const contracts: Middleware = {
+  name: "Contracts",
+  localChannel(next: BatchHandler, chan: HubChannel): BatchHandler {
+    if (chan.name === DEAD_LETTERS) return next;
+    return async (payloads: unknown[], deliveries: Delivery[]): Promise<Outcome[]> => {
+      const outcomes: Outcome[] = payloads.map(contractError);
+      const good = payloads.flatMap((_, i) => (outcomes[i] ? [] : [i]));
+      if (good.length === 0) return outcomes;
+      const told = await next(
+        good.map((i) => payloads[i]),
+        good.map((i) => deliveries[i] as Delivery),
+      );
+      good.forEach((index, i) => (outcomes[index] = told ? (told[i] ?? null) : null));
+      return outcomes;
+    };
+  },
+} as unknown as Middleware;

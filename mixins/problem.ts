@@ -1,0 +1,82 @@
+import { Errors } from "moleculer";
+import {
+  HubError,
+  MethodNotAllowedError,
+  NotFoundError,
+  PayloadTooLargeError,
+  TooManyRequestsError,
+  TransientError,
+  ValidationError,
+} from "../contracts/errors";
+
+/** An error as RFC 9457 tells it: `application/problem+json`, with a stable `code`. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  [extra: string]: unknown;
+}
+
+export const BODY_LIMIT = "100kb";
+
+/** The error of ours that `error` is, wherever it came from; null for a bug. */
+export function hubError(error: unknown): HubError | null {
+  if (error instanceof HubError) return error;
+  const { type, status } = error as { type?: string; status?: number };
+  if (type === "entity.too.large") return new PayloadTooLargeError("100 kB");
+  if (type === "entity.parse.failed") return ValidationError.of("", "the body is not JSON");
+  if (error instanceof URIError) return ValidationError.of("", "the path is not well-formed");
+  if (type === "NOT_FOUND") return new NotFoundError();
+  if (type === "ERR_UNABLE_DECODE_PARAM") return ValidationError.of("", "the path is not well-formed");
+  if (
+    error instanceof Errors.ServiceNotFoundError ||
+    error instanceof Errors.ServiceNotAvailableError ||
+    error instanceof Errors.RequestTimeoutError ||
+    error instanceof Errors.RequestRejectedError ||
+    error instanceof Errors.QueueIsFullError ||
+    (error as Error).name === "ServiceUnavailableError"
+  )
+    return new TransientError(
+      "SERVICE_UNAVAILABLE",
+      "A service that is needed for this is not available; try again.",
+    );
+  if (typeof status === "number" && status >= 400 && status < 500)
+    return new HubError("BAD_REQUEST", status, "The request cannot be read.");
+  return null;
+}
+
+/** What goes over the wire; a bug tells nothing of itself. */
+export function problemOf(error: HubError | null): { problem: Problem; headers: Record<string, string> } {
+  const known = error ?? new HubError("INTERNAL_ERROR", 500, "Something went wrong on our side.");
+  const headers: Record<string, string> = {};
+  if (known instanceof TooManyRequestsError) headers["Retry-After"] = String(known.retryAfter);
+  else if (known.status === 503) headers["Retry-After"] = "1";
+  if (known instanceof MethodNotAllowedError) headers.Allow = known.allow.join(", ");
+  const { code, status, message: detail } = known;
+  const problem: Problem = {
+    type: "about:blank",
+    title: TITLES[status] ?? "Error",
+    status,
+    code,
+    detail,
+    ...known.details,
+  };
+  return { problem, headers };
+}
+
+const TITLES: Record<number, string> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};

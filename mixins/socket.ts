@@ -1,0 +1,136 @@
+import type { Server as HttpServer } from "node:http";
+import type { ServiceBroker } from "moleculer";
+import { Server, type Socket } from "socket.io";
+import { HubError } from "../contracts/errors";
+import { callerFrom, type Guard } from "./guard";
+import type { AccessClaims } from "./tokens";
+
+/** What the browser gets. */
+interface Notification {
+  id: string;
+  [field: string]: unknown;
+}
+interface Told {
+  userId: string;
+  notification: Notification;
+}
+
+interface ServerEvents {
+  notification(notification: Notification): void;
+  closing(reason: { code: string }): void;
+}
+interface SocketData {
+  claims: AccessClaims;
+  /** What came while the missed ones were being looked up; null once the socket is up to date. */
+  waiting: Notification[] | null;
+}
+type HubSocket = Socket<Record<string, never>, ServerEvents, Record<string, never>, SocketData>;
+
+const PAGE = 500;
+/** The longest delay that a timer takes, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+const room = (userId: string): string => `user:${userId}`;
+
+/**
+ * The browser's side of the hub, on the gateway's own port: a user's sockets get that user's notifications,
+ * first those missed since `after`, in order and once. A client sends nothing but its handshake.
+ */
+export class Sockets {
+  private readonly io: Server<Record<string, never>, ServerEvents, Record<string, never>, SocketData>;
+
+  constructor(
+    server: HttpServer,
+    private readonly broker: ServiceBroker,
+    private readonly guard: Guard,
+    corsOrigins: readonly string[],
+  ) {
+    this.io = new Server(server, {
+      serveClient: false,
+      maxHttpBufferSize: 10_000,
+      cors: { origin: [...corsOrigins] },
+    });
+    this.io.use((socket, next) => {
+      this.admit(socket).then(
+        () => next(),
+        (error: Error) => next(connectError(error)),
+      );
+    });
+    this.io.on("connection", (socket) => this.greet(socket));
+    guard.onRevoked(() => this.endRevoked());
+  }
+
+  get count(): number {
+    return this.io.engine.clientsCount;
+  }
+
+  /** Hands notifications to their users' sockets here. */
+  tell(told: Told[]): void {
+    for (const { userId, notification } of told) {
+      for (const id of this.io.sockets.adapter.rooms.get(room(userId)) ?? []) {
+        const socket = this.io.sockets.sockets.get(id);
+        if (socket?.data.waiting) socket.data.waiting.push(notification);
+        else socket?.emit("notification", notification);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.io.close();
+  }
+
+  private async admit(socket: HubSocket): Promise<void> {
+    const { token } = socket.handshake.auth as { token?: unknown };
+    const claims = await this.guard.authenticate(typeof token === "string" ? token : undefined);
+    socket.data.claims = claims;
+    socket.data.waiting = [];
+    // From here on nothing is missed: what comes now waits until the past has been told.
+    await socket.join(room(callerFrom(claims).id));
+    const after = (socket.handshake.auth as { after?: unknown }).after;
+    if (after === undefined || after === null) return;
+    const missed = await this.missed(claims.sub, String(after));
+    const seen = new Set(missed.map(({ id }) => id));
+    socket.data.waiting = [...missed, ...socket.data.waiting.filter(({ id }) => !seen.has(id))];
+  }
+
+  private async missed(userId: string, after: string): Promise<Notification[]> {
+    const all: Notification[] = [];
+    for (let last = after; ;) {
+      const page = await this.broker.call<Notification[], object>("notifications.since", {
+        userId,
+        after: last,
+        limit: PAGE,
+      });
+      all.push(...page);
+      if (page.length < PAGE) return all;
+      last = page.at(-1)?.id ?? last;
+    }
+  }
+
+  private greet(socket: HubSocket): void {
+    for (const notification of socket.data.waiting ?? []) socket.emit("notification", notification);
+    socket.data.waiting = null;
+    const left = socket.data.claims.exp * 1000 - Date.now();
+    const timer = setTimeout(
+      () => end(socket, "TOKEN_EXPIRED"),
+      Math.min(Math.max(left, 0), LONGEST_TIMER),
+    ).unref();
+    socket.once("disconnect", () => clearTimeout(timer));
+    if (this.guard.isRevoked(socket.data.claims)) end(socket, "TOKEN_REVOKED");
+  }
+
+  private endRevoked(): void {
+    for (const socket of this.io.sockets.sockets.values())
+      if (this.guard.isRevoked(socket.data.claims)) end(socket, "TOKEN_REVOKED");
+  }
+}
+
+function end(socket: HubSocket, code: string): void {
+  socket.emit("closing", { code });
+  socket.disconnect(true);
+}
+
+/** socket.io hands `data` of an error in a middleware to the client's `connect_error`. */
+function connectError(error: Error): Error {
+  const known = error instanceof HubError ? error : new HubError("UNAVAILABLE", 503, "Try again later.");
+  return Object.assign(new Error(known.message), { data: { code: known.code } });
+}

@@ -1,0 +1,97 @@
+import { Middleware as Channels } from "@moleculer/channels";
+import type { BrokerOptions, LogLevels, Middleware, ServiceBroker } from "moleculer";
+import { loadConfig, type Config } from "./config";
+import { commandsAdapter, eventsAdapter } from "./channels";
+import { contracts } from "./mixins/contracts";
+import { Regenerator } from "./mixins/regenerator";
+import "./mixins/hub";
+import { openDatabase } from "./store";
+import type { Database } from "./store/types";
+
+const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
+  off: false,
+  fatal: "fatal",
+  error: "error",
+  warn: "warn",
+  info: "info",
+  debug: "debug",
+  trace: "trace",
+};
+
+/** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
+export function brokerOptions(config: Config, database: Database): BrokerOptions {
+  const level = LOG_LEVELS[config.LOG_LEVEL];
+  return {
+    ...(config.NODE_ID && { nodeID: config.NODE_ID }),
+    namespace: "hub",
+    ...(config.TRANSPORTER && { transporter: config.TRANSPORTER }),
+    logger: level === false ? false : { type: "Pino", options: { level: moleculerIsQuieter(level) } },
+    logLevel:
+      level === false ? undefined : { "ORDERS*": level, "API*": level, "**": moleculerIsQuieter(level) },
+    errorRegenerator: new Regenerator(),
+    // A caller has to hear within a human's patience; the work itself goes on behind the outbox.
+    requestTimeout: 10_000,
+    // A read that a dying node did not answer is asked once more elsewhere. Writes are made idempotent by
+    // their ids, but only the gateway's client knows whether to repeat them: so only transport errors count.
+    retryPolicy: {
+      enabled: true,
+      retries: 2,
+      delay: 50,
+      maxDelay: 500,
+      factor: 2,
+      check: (error: Error) => ["ServiceNotAvailableError", "RequestRejectedError"].includes(error.name),
+    },
+    // A node that fails half of its calls gets none for a while, where there is another.
+    circuitBreaker: {
+      enabled: true,
+      threshold: 0.5,
+      minRequestCount: 20,
+      windowTime: 30,
+      halfOpenTime: 5_000,
+      check: isOurFault,
+    },
+    // More than this at once on one node would only wait in its memory.
+    bulkhead: { enabled: false },
+    // A stopping node ends what it has begun, within the ten seconds that SIGTERM gives.
+    tracking: { enabled: true, shutdownTimeout: 5_000 },
+    heartbeatInterval: 2,
+    heartbeatTimeout: 6,
+    registry: { preferLocal: true },
+    skipProcessEventRegistration: true,
+    middlewares: [
+      { created: (broker: ServiceBroker) => void (broker.hub = { config, database }) },
+      contracts,
+      channels({
+        adapter: commandsAdapter(config, database),
+        schemaProperty: "commands",
+        sendMethodName: "sendCommand",
+        adapterPropertyName: "commandsAdapter",
+        channelHandlerTrigger: "emitLocalCommandHandler",
+      }),
+      channels({
+        adapter: eventsAdapter(config, database),
+        schemaProperty: "domainEvents",
+        sendMethodName: "publishEvent",
+        adapterPropertyName: "eventsAdapter",
+        channelHandlerTrigger: "emitLocalDomainEventHandler",
+      }),
+    ],
+  };
+}
+
+const isOurFault = (error: Error): boolean =>
+  ((error as { status?: number; code?: unknown }).status ?? 500) >= 500;
+
+/** The package's types know its own adapters by name only, not ones that are passed as they are. */
+const channels = (options: Record<string, unknown>): Middleware =>
+  (Channels as unknown as (options: Record<string, unknown>) => Middleware)(options);
+
+/** At `info` Moleculer tells of every action it registers: that is for `debug`. */
+const moleculerIsQuieter = (level: LogLevels): LogLevels => (level === "info" ? "warn" : level);
+
+/** For `moleculer-runner` (`npm run dev`), which takes a function. */
+export default async function options(): Promise<BrokerOptions> {
+  const config = loadConfig();
+  const database = await openDatabase({ mongoUrl: config.MONGO_URL, dataDir: config.DATA_DIR });
+  return { ...brokerOptions(config, database), skipProcessEventRegistration: false };
+}

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { ServiceBroker } from "moleculer";
+import type { Config } from "./config";
+import { brokerOptions } from "./moleculer.config";
+import { openDatabase } from "./store";
+
+/** How long a stopping node may take before it is cut short, in milliseconds. */
+const STOP_MS = 9_000;
+
+/** One running node of the mesh. */
+export interface Node {
+  broker: ServiceBroker;
+  /** Takes no new work, ends what it has begun, closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node with the services that `config.SERVICES` names.
+ * @throws ConfigError when a setting cannot be used
+ */
+export async function startNode(config: Config): Promise<Node> {
+  const database = await openDatabase({ mongoUrl: config.MONGO_URL, dataDir: config.DATA_DIR });
+  const broker = new ServiceBroker(brokerOptions(config, database));
+  for (const name of config.SERVICES) broker.loadService(join(__dirname, "services", `${name}.service`));
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_MS)));
+      await Promise.race([broker.stop(), late]);
+      clearTimeout(timer);
+      await database.close();
+    })();
+    return stopping;
+  };
+  try {
+    await broker.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { broker, stop };
+}

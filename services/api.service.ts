@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { join } from "node:path";
+import helmet from "helmet";
+import type { Context, ServiceSchema } from "moleculer";
+import ApiGateway from "moleculer-web";
+import { ROOT } from "../config/paths";
+import { MethodNotAllowedError } from "../contracts/errors";
+import { ROUTES, type Route } from "../contracts/routes";
+import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
+import { readiness } from "../mixins/health";
+import { defineService, listener } from "../mixins/hub";
+import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
+import { addressOf, RateLimits } from "../mixins/rate-limit";
+import type { HttpMeta } from "../mixins/request";
+import { Sockets } from "../mixins/socket";
+import { serveVendor } from "../mixins/vendor";
+
+interface Request extends IncomingMessage {
+  originalUrl?: string;
+  $alias?: Route;
+  $ctx?: Context<unknown, HttpMeta>;
+  body?: unknown;
+}
+
+const PUBLIC_FOLDER = join(ROOT, "public");
+const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+const aliases = Object.fromEntries(
+  ROUTES.map(({ method, path, action, access }) => [`${method} ${path.slice(1)}`, { action, access }]),
+);
+
+/** The methods that a path takes; empty when there is no such path. */
+const METHODS = new Map<string, { pattern: RegExp; methods: string[] }>();
+for (const { method, path } of ROUTES) {
+  const pattern = `^/api${path.replace(/:\w+/g, "[^/]+")}/?$`;
+  const known = METHODS.get(pattern) ?? { pattern: new RegExp(pattern), methods: [] };
+  known.methods.push(method);
+  METHODS.set(pattern, known);
+}
+const methodsOf = (url: string): string[] => {
+  const path = url.split("?")[0] ?? "";
+  return [...METHODS.values()].filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
+};
+
+/** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
+export default defineService(({ broker, config }) => {
+  const guard = new Guard(broker);
+  const limits = new RateLimits(config);
+  const logger = broker.getLogger("api");
+  let sockets: Sockets | null = null;
+
+  /** Who asks, how much they may ask, and whether they may ask this. */
+  async function admit(ctx: Context<unknown, HttpMeta>, _route: unknown, req: Request): Promise<void> {
+    const { access = "public", action = "" } = req.$alias ?? {};
+    const address = addressOf(req, config.TRUST_PROXY);
+    const token = bearer(req.headers.authorization);
+    const known =
+      token === undefined && access === "public"
+        ? null
+        : await guard.authenticate(token).catch((e: Error) => e);
+    const claims = known instanceof Error ? null : known;
+    await limits.request(claims ? `user:${claims.sub}` : `address:${address}`);
+    if (access !== "public" && known instanceof Error) throw known;
+    if (access === "admin" && claims) requireAdmin(claims);
+    ctx.meta.user = claims && callerFrom(claims);
+    const key = req.headers["idempotency-key"];
+    if (key !== undefined) ctx.meta.idempotencyKey = String(key);
+    if (action === "auth.login") await limits.login(emailOf(req), address);
+  }
+
+  async function fail(req: Request, res: ServerResponse, cause: unknown): Promise<void> {
+    let error = hubError(cause);
+    const methods = error?.status === 404 && !req.$alias ? methodsOf(req.originalUrl ?? "") : [];
+    if (methods.length > 0) error = new MethodNotAllowedError(methods);
+    if (!error) logger.error("A request failed by a bug of ours:", cause);
+    if (error?.code === "INVALID_CREDENTIALS")
+      await limits.failedLogin(emailOf(req), addressOf(req, config.TRUST_PROXY));
+    if (res.headersSent) return void res.end();
+    const { problem, headers } = problemOf(error);
+    for (const [name, value] of Object.entries({ ...req.$ctx?.meta.$responseHeaders, ...headers }))
+      res.setHeader(name, value);
+    res.writeHead(problem.status, { "Content-Type": "application/problem+json; charset=utf-8" });
+    res.end(JSON.stringify(problem));
+  }
+
+  const json = (res: ServerResponse, status: number, body: unknown): void => {
+    res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" });
+    res.end(JSON.stringify(body));
+  };
+
+  return {
+    name: "api",
+    mixins: [ApiGateway as unknown as ServiceSchema],
+    settings: {
+      port: config.PORT,
+      logRequest: null,
+      logResponse: null,
+      use: [
+        helmet({
+          contentSecurityPolicy: {
+            useDefaults: false,
+            directives: {
+              defaultSrc: ["'self'"],
+              connectSrc: ["'self'", "ws:", "wss:"],
+              imgSrc: ["'self'", "data:"],
+              objectSrc: ["'none'"],
+              frameAncestors: ["'none'"],
+              baseUri: ["'self'"],
+              formAction: ["'self'"],
+            },
+          },
+          // Plain HTTP is how the hub starts on a laptop; the proxy in front adds HSTS.
+          strictTransportSecurity: false,
+        }),
+      ],
+      ...(config.CORS_ORIGIN.length > 0 && {
+        cors: {
+          origin: config.CORS_ORIGIN,
+          methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+          allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-Id"],
+          exposedHeaders: ["Location", "Retry-After", "X-Correlation-Id", "Idempotent-Replayed"],
+        },
+      }),
+      rootCallOptions(options: { requestID?: string }, req: Request, res: ServerResponse) {
+        const given = req.headers["x-correlation-id"];
+        options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : randomUUID();
+        res.setHeader("X-Correlation-Id", options.requestID);
+      },
+      routes: [
+        {
+          path: "/api",
+          aliases,
+          mappingPolicy: "restrict",
+          mergeParams: false,
+          bodyParsers: { json: { limit: BODY_LIMIT } },
+          onBeforeCall: admit,
+          logging: false,
+        },
+        {
+          path: "/.well-known",
+          aliases: { "GET jwks.json": "auth.jwks" },
+          mappingPolicy: "restrict",
+          mergeParams: false,
+          logging: false,
+        },
+        {
+          path: "/health",
+          aliases: {
+            "GET live": (_req: Request, res: ServerResponse) => json(res, 200, { status: "ok" }),
+            "GET ready": async (_req: Request, res: ServerResponse) => {
+              const ready = await readiness(broker);
+              json(res, ready.status === "unavailable" ? 503 : 200, ready);
+            },
+          },
+          mappingPolicy: "restrict",
+          logging: false,
+        },
+        { path: "/vendor", use: [serveVendor()], mappingPolicy: "restrict", logging: false },
+      ],
+      assets: { folder: PUBLIC_FOLDER },
+      onError: (req: Request, res: ServerResponse, error: unknown) => void fail(req, res, error),
+    },
+    methods: {
+      /** In place of moleculer-web's, which logs every refused request as an error. */
+      errorHandler(req: Request, res: ServerResponse, error: unknown) {
+        void fail(req, res, error);
+      },
+    },
+    actions: {
+      /** The dashboard's read model. */
+      stats: async () => {
+        const [orders, deadLetters, commands, events] = await Promise.all([
+          broker.call<Record<string, unknown>>("orders.stats"),
+          broker.call<number>("audit.openDeadLetters"),
+          broker.commandsAdapter.lag(),
+          broker.eventsAdapter.lag(),
+        ]);
+        const lag: Record<string, number> = {};
+        for (const { group, lag: waiting } of [...commands, ...events])
+          lag[group] = (lag[group] ?? 0) + waiting;
+        return { ...orders, lag, deadLetters };
+      },
+    },
+    events: {
+      "$broker.started": () => guard.start(),
+      "tokens.revoked": listener((ctx: Context<Parameters<Guard["revoke"]>[0]>) => guard.revoke(ctx.params)),
+      "notifications.told": listener((ctx: Context<Parameters<Sockets["tell"]>[0]>) =>
+        sockets?.tell(ctx.params),
+      ),
+    },
+    async started() {
+      sockets = new Sockets(
+        (this as unknown as { server: Server }).server,
+        broker,
+        guard,
+        config.CORS_ORIGIN,
+      );
+    },
+    async stopped() {
+      guard.stop();
+      await sockets?.close();
+    },
+  };
+});
+
+const emailOf = ({ body }: Request): string => {
+  const email = (body as { email?: unknown } | undefined)?.email;
+  return typeof email === "string" ? email.slice(0, 254) : "";
+};
