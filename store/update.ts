@@ -31,7 +31,7 @@ export function compileUpdate(update: Update): Change {
 
 const operators: Record<string, (argument: unknown, path: string) => FieldChange> = {
   $set: (value) => (parent, name) => {
-    parent[name] = copy(value);
+    if (value !== undefined) parent[name] = copy(value);
   },
   $unset: () => (parent, name) => {
     // As in MongoDB, the other elements of an array keep their places.

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Query as MingoQuery } from "mingo";
 import type { Service, ServiceBroker } from "moleculer";
+import { fromStoredId, toStoredId } from "../identity";
 import { matcher, type Predicate } from "../match";
 import { parseSort, project, splitPath, valueAt } from "../paths";
 import type { Document, FindOptions, Group, Query, StoreAdapter, Update, UpdateOne } from "../types";
@@ -166,20 +167,11 @@ export class SqliteAdapter<D extends Document = Document> implements StoreAdapte
   }
 
   beforeSaveTransformID(entity: Record<string, unknown>, idField: string): Record<string, unknown> {
-    const copy = structuredClone(entity);
-    if (idField !== "_id" && copy[idField] !== undefined) {
-      copy._id = copy[idField];
-      delete copy[idField];
-    }
-    return copy;
+    return toStoredId(entity, idField);
   }
 
   afterRetrieveTransformID(entity: Record<string, unknown>, idField: string): Record<string, unknown> {
-    if (idField !== "_id") {
-      entity[idField] = entity._id;
-      delete entity._id;
-    }
-    return entity;
+    return fromStoredId(entity, idField);
   }
 
   private select({ query = {}, sort, limit = 0, offset = 0, fields, search, searchFields }: Filters): D[] {
