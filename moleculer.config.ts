@@ -4,7 +4,7 @@ import { loadConfig, type Config } from "./config";
 import { commandsAdapter, eventsAdapter } from "./channels";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
-import "./mixins/hub";
+import { HUB_STARTED } from "./mixins/hub";
 import { openDatabase } from "./store";
 import type { Database } from "./store/types";
 
@@ -75,6 +75,7 @@ export function brokerOptions(config: Config, database: Database): BrokerOptions
         adapterPropertyName: "eventsAdapter",
         channelHandlerTrigger: "emitLocalDomainEventHandler",
       }),
+      { started: async (broker: ServiceBroker) => void broker.broadcastLocal(HUB_STARTED) },
     ],
   };
 }

@@ -8,6 +8,7 @@ import type { Decision, Draft, Now } from "../domain/types";
 import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../store/types";
 import { LEASE_MS, OutboxRelay, type OutboxEntry, type OutboxFields } from "./outbox";
 import { store } from "./store";
+import { HUB_STARTED } from "./hub";
 
 /** What the state of an aggregate may have beside its own fields. */
 export interface State extends Document {
@@ -242,7 +243,7 @@ export function aggregates(
     mixins: [store(main.adapter as unknown as StoreAdapter, ...adapters)],
     events: {
       // The channels connect after the services have started: nothing can be sent before.
-      "$broker.started"() {
+      [HUB_STARTED]() {
         for (const { relay } of all) relay.start();
       },
     },

@@ -9,6 +9,12 @@ export interface Hub {
   database: Database;
 }
 
+/**
+ * Local event: the channels are connected, messages can be sent. Moleculer's own `$broker.started` comes
+ * before the channels.
+ */
+export const HUB_STARTED = "$hub.started";
+
 /** A channel as a service declares it; see `HubChannel` for what the fields mean. */
 interface ChannelDefinition<T> {
   group?: string;

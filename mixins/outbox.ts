@@ -72,7 +72,11 @@ class Lane {
   }
 
   private go(): void {
-    if (this.open) this.running ??= this.run().finally(() => (this.running = null));
+    if (!this.open || this.running) return;
+    this.running = this.run().finally(() => {
+      this.running = null;
+      if (this.held > 0) this.go();
+    });
   }
 
   async stop(): Promise<void> {
@@ -204,8 +208,11 @@ export class OutboxRelay {
   }
 
   private forget(documentId: string, ids: string[]): void {
-    this.done.set(documentId, [...(this.done.get(documentId) ?? []), ...ids]);
-    this.clearing ??= this.clear().finally(() => (this.clearing = null));
+    if (ids.length > 0) this.done.set(documentId, [...(this.done.get(documentId) ?? []), ...ids]);
+    this.clearing ??= this.clear().finally(() => {
+      this.clearing = null;
+      if (this.done.size > 0) this.forget("", []);
+    });
   }
 
   /** Two updates a batch: take out what was confirmed, then free the documents that have nothing left. */

@@ -1,4 +1,5 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { HUB_STARTED } from "./hub";
 
 /** Runs something again and again while the service is up, one run at a time, with some chance in the interval. */
 export class Sweep {
@@ -17,7 +18,7 @@ export class Sweep {
   get mixin(): Partial<ServiceSchema> {
     return {
       events: {
-        "$broker.started": () => {
+        [HUB_STARTED]: () => {
           this.stopped = false;
           this.next();
         },

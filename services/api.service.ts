@@ -9,7 +9,7 @@ import { MethodNotAllowedError } from "../contracts/errors";
 import { ROUTES, type Route } from "../contracts/routes";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
-import { defineService, listener } from "../mixins/hub";
+import { defineService, HUB_STARTED, listener } from "../mixins/hub";
 import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
 import { addressOf, RateLimits } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
@@ -183,7 +183,7 @@ export default defineService(({ broker, config }) => {
       },
     },
     events: {
-      "$broker.started": () => guard.start(),
+      [HUB_STARTED]: () => guard.start(),
       "tokens.revoked": listener((ctx: Context<Parameters<Guard["revoke"]>[0]>) => guard.revoke(ctx.params)),
       "notifications.told": listener((ctx: Context<Parameters<Sockets["tell"]>[0]>) =>
         sockets?.tell(ctx.params),
