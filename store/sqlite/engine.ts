@@ -140,7 +140,19 @@ export class SqliteEngine {
     this.commit();
     this.closed = true;
     SqliteEngine.open.delete(this.file);
+    this.unlock();
     this.db.close();
+  }
+
+  /** SQLite keeps a closed file locked until the statements on it are collected; so the lock goes first. */
+  private unlock(): void {
+    try {
+      this.db.exec(
+        "PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; SELECT count(*) FROM hub_owner;",
+      );
+    } catch {
+      // The disk is in trouble: the lock then goes with the process.
+    }
   }
 }
 

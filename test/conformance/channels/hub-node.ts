@@ -1,5 +1,5 @@
 import { Adapters, Middleware } from "@moleculer/channels";
-import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type Middleware as BrokerMiddleware, type ServiceSchema } from "moleculer";
 import type {
   Delivery,
   GroupLag,
@@ -59,10 +59,7 @@ export class HubNode {
     const broker = new ServiceBroker({
       nodeID: `node-${process.pid}-${++nodes}`,
       logger: false,
-      middlewares: [
-        Middleware({ ...MIDDLEWARES[kind], adapter: adapter as never, context: false }),
-        Middleware({ ...MIDDLEWARES[other], adapter: new Adapters.Fake({}) as never, context: false }),
-      ],
+      middlewares: [channels(kind, adapter), channels(other, new Adapters.Fake({}))],
     });
     for (const subscription of subscriptions) broker.createService(schemaOf(kind, subscription));
     await broker.start();
@@ -90,6 +87,11 @@ export class HubNode {
   async stop(): Promise<void> {
     await this.broker.stop();
   }
+}
+
+function channels(kind: "command" | "event", adapter: ChannelAdapter): BrokerMiddleware {
+  // The package types an adapter as a name, and its middleware by another version of Moleculer's types.
+  return Middleware({ ...MIDDLEWARES[kind], adapter: adapter as never, context: false }) as unknown as BrokerMiddleware;
 }
 
 function schemaOf(kind: "command" | "event", { channel, group, ...options }: Subscription): ServiceSchema {
