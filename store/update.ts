@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { PermanentError } from "../contracts/errors";
 import { isOperators, matcher, type Predicate } from "./match";
 import { isObject, splitPath, type Json } from "./paths";
@@ -49,7 +48,7 @@ const operators: Record<string, (argument: unknown, path: string) => FieldChange
   $addToSet: (argument, path) => (parent, name) => {
     const values = list(parent, name, path);
     for (const value of each(argument)) {
-      if (!values.some((old) => isDeepStrictEqual(old, value))) values.push(copy(value));
+      if (!values.some((old) => isSame(old, value))) values.push(copy(value));
     }
   },
   $pull: (condition, path) => {
@@ -95,14 +94,19 @@ function pulled(condition: unknown): Predicate {
     const test = matcher({ value: condition });
     return (value) => test({ value });
   }
-  if (!isObject(condition)) return (value) => isDeepStrictEqual(value, condition);
+  if (!isObject(condition)) return (value) => isSame(value, condition);
   const test = matcher(condition);
   return (value) => isObject(value) && test(value);
 }
 
+/** As MongoDB compares: the order of fields counts. */
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
+}
+
 /** Two documents never share a value of the update. */
 function copy(value: unknown): unknown {
-  return typeof value === "object" && value !== null ? structuredClone(value) : value;
+  return typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value;
 }
 
 function refuse(why: string): PermanentError {
