@@ -91,7 +91,11 @@ export class HubNode {
 
 function channels(kind: "command" | "event", adapter: ChannelAdapter): BrokerMiddleware {
   // The package types an adapter as a name, and its middleware by another version of Moleculer's types.
-  return Middleware({ ...MIDDLEWARES[kind], adapter: adapter as never, context: false }) as unknown as BrokerMiddleware;
+  return Middleware({
+    ...MIDDLEWARES[kind],
+    adapter: adapter as never,
+    context: false,
+  }) as unknown as BrokerMiddleware;
 }
 
 function schemaOf(kind: "command" | "event", { channel, group, ...options }: Subscription): ServiceSchema {
