@@ -1,6 +1,9 @@
+import type { Server } from "node:http";
 import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import type { Config } from "./config";
+import { startHealthServer } from "./mixins/health-server";
+import { SystemEvents } from "./mixins/system-events";
 import { brokerOptions } from "./moleculer.config";
 import { openDatabase } from "./store";
 
@@ -23,11 +26,22 @@ export async function startNode(config: Config): Promise<Node> {
   const broker = new ServiceBroker(brokerOptions(config, database));
   for (const name of config.SERVICES) broker.loadService(join(__dirname, "services", `${name}.service`));
   let stopping: Promise<void> | null = null;
+  const system = new SystemEvents(broker);
+  let health: Server | undefined;
+
+  async function shutDown(): Promise<void> {
+    // The gateway first: what it has begun still finds its services, new requests go to other nodes.
+    await (broker.getLocalService("api") as { drain?(): Promise<void> } | undefined)?.drain?.();
+    await system.stopping();
+    health?.close();
+    await broker.stop();
+  }
+
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_MS)));
-      await Promise.race([broker.stop(), late]);
+      await Promise.race([shutDown(), late]);
       clearTimeout(timer);
       await database.close();
     })();
@@ -35,6 +49,8 @@ export async function startNode(config: Config): Promise<Node> {
   };
   try {
     await broker.start();
+    if (config.METRICS_PORT !== undefined) health = await startHealthServer(broker, config.METRICS_PORT);
+    await system.started();
   } catch (error) {
     await stop();
     throw error;

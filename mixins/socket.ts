@@ -74,8 +74,10 @@ export class Sockets {
     }
   }
 
-  async close(): Promise<void> {
-    await this.io.close();
+  /** Ends all sockets; the HTTP server under them is its owner's to close. */
+  close(): void {
+    this.io.disconnectSockets(true);
+    this.io.engine.close();
   }
 
   private async admit(socket: HubSocket): Promise<void> {

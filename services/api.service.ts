@@ -24,6 +24,7 @@ interface Request extends IncomingMessage {
 }
 
 const PUBLIC_FOLDER = join(ROOT, "public");
+const DRAIN_MS = 3_000;
 const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 const aliases = Object.fromEntries(
@@ -162,6 +163,18 @@ export default defineService(({ broker, config }) => {
       onError: (req: Request, res: ServerResponse, error: unknown) => void fail(req, res, error),
     },
     methods: {
+      /** Takes no new connections and lets the requests under way end, `DRAIN_MS` at most. */
+      async drain() {
+        const { server } = this as unknown as { server: Server };
+        sockets?.close();
+        let timer: NodeJS.Timeout | undefined;
+        const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)));
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        server.closeIdleConnections();
+        await Promise.race([closed, late]);
+        clearTimeout(timer);
+        server.closeAllConnections();
+      },
       /** In place of moleculer-web's, which logs every refused request as an error. */
       errorHandler(req: Request, res: ServerResponse, error: unknown) {
         void fail(req, res, error);
@@ -199,7 +212,7 @@ export default defineService(({ broker, config }) => {
     },
     async stopped() {
       guard.stop();
-      await sockets?.close();
+      sockets?.close();
     },
   };
 });

@@ -6,6 +6,7 @@ import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/er
 import type { Role } from "../contracts/events";
 import { newId } from "../contracts/ids";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -307,11 +308,12 @@ export default defineService(({ broker, config, database }) => {
         handler: async (_ctx: Context) => revocations.find({ query: { until: { $gt: Date.now() } } }),
       },
     },
-    async started() {
-      await signing();
-      await firstAdmin();
-      await revocations.removeMany({ until: { $lte: Date.now() } });
-      await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
-    },
+    started: () =>
+      atStart(broker.getLogger("auth"), async () => {
+        await signing();
+        await firstAdmin();
+        await revocations.removeMany({ until: { $lte: Date.now() } });
+        await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
+      }),
   };
 });

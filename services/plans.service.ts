@@ -2,6 +2,7 @@ import type { Context } from "moleculer";
 import { PlanBody, PlanPatch } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -102,9 +103,10 @@ export default defineService(({ broker }) => {
           (await plans.adapter.findByIds(ctx.params.ids)).map(view),
       },
     },
-    async started() {
-      for (const plan of FIRST_PLANS)
-        await publish(plan, { id: "first-start", correlationId: "first-start" });
-    },
+    started: () =>
+      atStart(broker.getLogger("plans"), async () => {
+        for (const plan of FIRST_PLANS)
+          await publish(plan, { id: "first-start", correlationId: "first-start" });
+      }),
   };
 });

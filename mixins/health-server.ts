@@ -1,0 +1,22 @@
+import { createServer, type Server } from "node:http";
+import type { ServiceBroker } from "moleculer";
+import { readiness } from "./health";
+
+/** `/health/*` of one node on a port of its own (`METRICS_PORT`), for nodes that are no gateway. */
+export async function startHealthServer(broker: ServiceBroker, port: number): Promise<Server> {
+  const server = createServer((req, res) => {
+    const send = (status: number, body: unknown): void => {
+      res.writeHead(status, {
+        "Content-Type": "application/json; charset=utf-8",
+        "Cache-Control": "no-store",
+      });
+      res.end(JSON.stringify(body));
+    };
+    if (req.url === "/health/live") return send(200, { status: "ok" });
+    if (req.url === "/health/ready")
+      return void readiness(broker).then((ready) => send(ready.status === "unavailable" ? 503 : 200, ready));
+    send(404, { status: "not found" });
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
+  return server;
+}
