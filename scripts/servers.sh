@@ -5,6 +5,7 @@
 #   npm run servers -- down [NAME...]    stop cleanly; the data stays
 #   npm run servers -- status            what runs, where
 #   npm run servers -- env [NAME...]     the exports alone
+#   npm run servers -- run COMMAND...    run a command with the exports set
 #   npm run servers -- kill NAME         kill -9; `up NAME` starts it again on its data
 #   npm run servers -- pause|resume NAME SIGSTOP and SIGCONT
 #   npm run servers -- wipe [NAME...]    stop and delete the data; downloads stay
@@ -81,6 +82,14 @@ print_exports() {
   for name in "$@"; do echo "export $("${name}_export")"; done
 }
 
+# Runs a command that finds all four servers in its environment.
+run() {
+  local name
+  for name in "${ALL[@]}"; do is_running "$name" || fail "$name is down: npm run servers -- up"; done
+  eval "$(print_exports "${ALL[@]}")"
+  exec "$@"
+}
+
 status() {
   local name pid
   for name in "$@"; do
@@ -91,6 +100,8 @@ status() {
 
 command=${1:-}
 shift || true
+if [ "$command" = run ]; then run "$@"; fi
+
 names=()
 for name in "$@"; do names+=("$(known "$name")") || exit 2; done
 case $command in
