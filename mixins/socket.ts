@@ -8,11 +8,14 @@ import type { AccessClaims } from "./tokens";
 /** What the browser gets. */
 interface Notification {
   id: string;
+  createdAt: string;
   [field: string]: unknown;
 }
 interface Told {
   userId: string;
   notification: Notification;
+  /** It may have been told before: a consumer got its event a second time. */
+  again: boolean;
 }
 
 interface ServerEvents {
@@ -23,10 +26,13 @@ interface SocketData {
   claims: AccessClaims;
   /** What came while the missed ones were being looked up; null once the socket is up to date. */
   waiting: Notification[] | null;
+  /** The last ones told, so that none is told twice. */
+  told: Set<string>;
 }
 type HubSocket = Socket<Record<string, never>, ServerEvents, Record<string, never>, SocketData>;
 
 const PAGE = 500;
+const REMEMBERED = 1_000;
 /** The longest delay that a timer takes, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 const room = (userId: string): string => `user:${userId}`;
@@ -65,11 +71,12 @@ export class Sockets {
 
   /** Hands notifications to their users' sockets here. */
   tell(told: Told[]): void {
-    for (const { userId, notification } of told) {
+    for (const { userId, notification, again } of told) {
       for (const id of this.io.sockets.adapter.rooms.get(room(userId)) ?? []) {
         const socket = this.io.sockets.sockets.get(id);
-        if (socket?.data.waiting) socket.data.waiting.push(notification);
-        else socket?.emit("notification", notification);
+        if (!socket || (again && Date.parse(notification.createdAt) < socket.handshake.issued)) continue;
+        if (socket.data.waiting) socket.data.waiting.push(notification);
+        else emit(socket, notification);
       }
     }
   }
@@ -85,13 +92,13 @@ export class Sockets {
     const claims = await this.guard.authenticate(typeof token === "string" ? token : undefined);
     socket.data.claims = claims;
     socket.data.waiting = [];
+    socket.data.told = new Set();
     // From here on nothing is missed: what comes now waits until the past has been told.
     await socket.join(room(callerFrom(claims).id));
     const after = (socket.handshake.auth as { after?: unknown }).after;
     if (after === undefined || after === null) return;
     const missed = await this.missed(claims.sub, String(after));
-    const seen = new Set(missed.map(({ id }) => id));
-    socket.data.waiting = [...missed, ...socket.data.waiting.filter(({ id }) => !seen.has(id))];
+    socket.data.waiting = [...missed, ...socket.data.waiting];
   }
 
   private async missed(userId: string, after: string): Promise<Notification[]> {
@@ -109,7 +116,7 @@ export class Sockets {
   }
 
   private greet(socket: HubSocket): void {
-    for (const notification of socket.data.waiting ?? []) socket.emit("notification", notification);
+    for (const notification of socket.data.waiting ?? []) emit(socket, notification);
     socket.data.waiting = null;
     const left = socket.data.claims.exp * 1000 - Date.now();
     const timer = setTimeout(
@@ -124,6 +131,15 @@ export class Sockets {
     for (const socket of this.io.sockets.sockets.values())
       if (this.guard.isRevoked(socket.data.claims)) end(socket, "TOKEN_REVOKED");
   }
+}
+
+/** Emits what the socket was not told lately. */
+function emit(socket: HubSocket, notification: Notification): void {
+  const { told } = socket.data;
+  if (told.has(notification.id)) return;
+  told.add(notification.id);
+  if (told.size > REMEMBERED) told.delete(told.values().next().value ?? "");
+  socket.emit("notification", notification);
 }
 
 function end(socket: HubSocket, code: string): void {

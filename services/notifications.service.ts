@@ -116,11 +116,12 @@ export default defineService(({ broker, config, database }) => {
       ];
     });
     const stored = await notifications.changeEach(changes);
-    const told = stored.filter((n): n is Notification => n !== null && fresh.has(n._id));
+    // One that was stored before is told again too: the node that stored it may have died before it could.
+    const told = stored.filter((n): n is Notification => n?.channel === "browser");
     if (told.length > 0)
       broker.broadcast(
         "notifications.told",
-        told.map((n) => ({ userId: n.userId, notification: wire(n) })),
+        told.map((n) => ({ userId: n.userId, notification: wire(n), again: !fresh.has(n._id) })),
       );
   }
 
