@@ -37,7 +37,7 @@ up_one() {
   fi
   mkdir -p "$(data_of "$name")"
   "${name}_fetch"
-  wait_until 15 "$name: its port $("${name}_port") is taken" port_is_free "$("${name}_port")"
+  wait_until 15 "$name: port $("${name}_port") is taken; SERVERS_PORT_OFFSET moves it" port_is_free "$("${name}_port")"
   "${name}_start"
   wait_until 60 "$name: not ready in 60 s, see $(data_of "$name")" ready_or_dead "$name"
   is_running "$name" || { tail -n 20 "$(log_of "$name")" >&2; fail "$name: it ended while it started"; }
