@@ -37,4 +37,8 @@ void notifications.start();
 router.start();
 
 // The role may have changed since the last visit.
-if (session.user) api.get("/api/auth/me").then((user) => session.setUser(user), () => undefined);
+if (session.user)
+  api.get("/api/auth/me").then(
+    (user) => session.setUser(user),
+    () => undefined,
+  );

@@ -69,7 +69,11 @@ export function openDrawer(title, content, { signal, opener = document.activeEle
       "div",
       { class: "drawer-head" },
       heading,
-      h("button", { type: "button", class: "icon-btn", "aria-label": "Close", onclick: close }, icon("close")),
+      h(
+        "button",
+        { type: "button", class: "icon-btn", "aria-label": "Close", onclick: close },
+        icon("close"),
+      ),
     ),
     h("div", { class: "drawer-body" }, content),
   );

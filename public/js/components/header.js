@@ -105,7 +105,12 @@ function userMenu() {
     h(
       "div",
       { class: "menu-body" },
-      h("div", { class: "menu-who" }, h("strong", null, user.name || user.email), h("div", { class: "muted" }, user.email)),
+      h(
+        "div",
+        { class: "menu-who" },
+        h("strong", null, user.name || user.email),
+        h("div", { class: "muted" }, user.email),
+      ),
       h("a", { href: "#/account" }, "Account and delivery"),
       h("button", { type: "button", onclick: leave }, "Sign out"),
     ),
@@ -116,7 +121,10 @@ function userMenu() {
     close();
     menu.firstChild.focus();
   });
-  menu.addEventListener("focusout", (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && close());
+  menu.addEventListener(
+    "focusout",
+    (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && close(),
+  );
   document.addEventListener("click", (event) => !menu.contains(event.target) && close());
   addEventListener("hashchange", close);
   return menu;

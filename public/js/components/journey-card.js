@@ -67,7 +67,9 @@ export function journeyCard({ load, isSettled, signal, onTimeline }) {
       h(
         "p",
         { class: "journey-key small muted", "aria-hidden": "true" },
-        ["request", "command", "event", "notification"].map((kind) => h("span", { class: `key ${kind}` }, kind)),
+        ["request", "command", "event", "notification"].map((kind) =>
+          h("span", { class: `key ${kind}` }, kind),
+        ),
       ),
     ),
     wake() {

@@ -11,7 +11,13 @@ const LANES = [
   { id: "inventory", name: "Inventory" },
   { id: "notifications", name: "Notifications" },
 ];
-const BAD = new Set(["PaymentFailed", "OrderRejected", "OrderCancelled", "ProductOutOfStock", "NotificationFailed"]);
+const BAD = new Set([
+  "PaymentFailed",
+  "OrderRejected",
+  "OrderCancelled",
+  "ProductOutOfStock",
+  "NotificationFailed",
+]);
 const GOOD = new Set(["SubscriptionActivated", "PaymentProcessed", "InventoryReserved"]);
 const MOVES_ORDERS = new Set(["api", "fraud", "orders"]);
 
@@ -34,7 +40,15 @@ export function journeyOf(entries) {
     const lane = laneOf(entry);
     const cause = byId.get(entry.causationId) ?? null;
     column = Math.max(column, (cause?.column ?? -1) + 1, (lastInLane.get(lane) ?? -1) + 1, 0);
-    const node = { entry, lane, column, cause, tone: toneOf(entry), detail: detailOf(entry), offset: Date.parse(entry.at) - start };
+    const node = {
+      entry,
+      lane,
+      column,
+      cause,
+      tone: toneOf(entry),
+      detail: detailOf(entry),
+      offset: Date.parse(entry.at) - start,
+    };
     lastInLane.set(lane, column);
     byId.set(entry.id, node);
     return node;
@@ -43,7 +57,7 @@ export function journeyOf(entries) {
 }
 
 function laneId({ kind, source }) {
-  if (kind === "request" || kind === "notification") return "you";
+  if (kind === "request") return "you";
   return MOVES_ORDERS.has(source) ? "orders" : source;
 }
 
@@ -62,15 +76,14 @@ function inCausalOrder(entries) {
   return order;
 }
 
-function toneOf({ type, data, kind }) {
-  if (kind === "notification") return "";
+function toneOf({ type, data }) {
   if (BAD.has(type) || (type === "OrderUpdated" && BAD_STATUS.has(data?.status))) return "bad";
   return GOOD.has(type) || (type === "OrderUpdated" && data?.status === "ACTIVE") ? "good" : "";
 }
 const BAD_STATUS = new Set(["PAYMENT_FAILED", "REJECTED", "CANCELLED"]);
 
 function detailOf({ type, kind, data }) {
-  if (kind === "notification") return data?.title ?? "";
+  if (kind === "notification") return data?.type ?? "";
   if (type === "OrderUpdated") return data?.status ?? "";
   return data?.reason ?? "";
 }

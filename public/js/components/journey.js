@@ -25,9 +25,13 @@ export function journey({ signal }) {
     const focused = document.activeElement?.dataset?.entry;
     const scroll = element.firstElementChild?.scrollLeft ?? 0;
     const buttons = new Map(model.nodes.map((node) => [node, button(node)]));
-    put(element, phone.matches ? tallPicture(model, buttons) : widePicture(model, buttons, element.clientWidth));
+    put(
+      element,
+      phone.matches ? tallPicture(model, buttons) : widePicture(model, buttons, element.clientWidth),
+    );
     element.firstElementChild.scrollLeft = scroll;
-    if (focused) element.querySelector(`[data-entry="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (focused)
+      element.querySelector(`[data-entry="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     for (const node of model.nodes) known.add(node.entry.id);
 
     function button(node) {
@@ -63,7 +67,8 @@ export function journey({ signal }) {
     }
   };
   const mark = (id) => {
-    for (const part of element.querySelectorAll(".step")) part.setAttribute("aria-expanded", String(part.dataset.entry === id));
+    for (const part of element.querySelectorAll(".step"))
+      part.setAttribute("aria-expanded", String(part.dataset.entry === id));
   };
   const follow = (id) => element.querySelector(`[data-entry="${CSS.escape(id)}"]`)?.click();
 
@@ -86,8 +91,8 @@ export function journey({ signal }) {
   };
 }
 
-/** What an entry is called: a request by its method and path, a notification as what it is. */
-const typeOf = (entry) => (entry.kind === "notification" ? "Notification" : entry.type);
+/** What an entry is called; of the two kinds of notification, the one that went well has the short name. */
+const typeOf = (entry) => (entry.type === "NotificationSent" ? "Notification" : entry.type);
 
 const nameOf = (node, lanes) =>
   [
@@ -108,7 +113,10 @@ function breakable(text) {
 function widePicture({ lanes, nodes, columns }, buttons, width) {
   const size = WIDE;
   const room = width - size.label;
-  const pitch = Math.max(size.narrowest, Math.min(size.pitch, Math.floor(room / Math.max(columns, size.columns))));
+  const pitch = Math.max(
+    size.narrowest,
+    Math.min(size.pitch, Math.floor(room / Math.max(columns, size.columns))),
+  );
   const full = Math.max(size.label + columns * pitch + 8, width);
   const height = lanes.length * size.lane + size.axis;
   const x = (column) => size.label + column * pitch + (pitch - size.node) / 2;
@@ -132,7 +140,12 @@ function widePicture({ lanes, nodes, columns }, buttons, width) {
     "ol",
     { class: "steps", "aria-label": "Steps of the order, in time" },
     nodes.map((node) => {
-      const place = { left: `${x(node.column)}px`, top: `${y(node.lane) - size.tall / 2}px`, width: `${size.node}px`, height: `${size.tall}px` };
+      const place = {
+        left: `${x(node.column)}px`,
+        top: `${y(node.lane) - size.tall / 2}px`,
+        width: `${size.node}px`,
+        height: `${size.tall}px`,
+      };
       return h("li", { style: place }, buttons.get(node));
     }),
   );
@@ -142,12 +155,24 @@ function widePicture({ lanes, nodes, columns }, buttons, width) {
     h(
       "div",
       { class: "canvas", style: { width: `${full}px`, height: `${height}px` } },
-      h("div", { class: "lanes", "aria-hidden": "true" }, lanes.map((lane) => h("div", { class: "lane" }, h("span", null, lane.name)))),
+      h(
+        "div",
+        { class: "lanes", "aria-hidden": "true" },
+        lanes.map((lane) => h("div", { class: "lane" }, h("span", null, lane.name))),
+      ),
       picture,
       list,
-      h("div", { class: "axis", "aria-hidden": "true" }, ticks(nodes).map(({ column, text, gap }) =>
-        h("span", { class: gap ? "gap" : null, style: { left: `${x(column)}px`, width: `${size.node}px` } }, text),
-      )),
+      h(
+        "div",
+        { class: "axis", "aria-hidden": "true" },
+        ticks(nodes).map(({ column, text, gap }) =>
+          h(
+            "span",
+            { class: gap ? "gap" : null, style: { left: `${x(column)}px`, width: `${size.node}px` } },
+            text,
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -157,7 +182,8 @@ function ticks(nodes) {
   const found = new Map();
   let before = 0;
   for (const { column, offset } of nodes) {
-    if (!found.has(column)) found.set(column, { column, text: `+${duration(offset)}`, gap: offset - before > GAP_MS });
+    if (!found.has(column))
+      found.set(column, { column, text: `+${duration(offset)}`, gap: offset - before > GAP_MS });
     before = offset;
   }
   return [...found.values()];
@@ -180,7 +206,11 @@ function tallPicture({ lanes, nodes }, buttons) {
   return h(
     "div",
     { class: "tall" },
-    h("p", { class: "tall-key small muted", "aria-hidden": "true" }, lanes.map((lane) => lane.name).join(" · ")),
+    h(
+      "p",
+      { class: "tall-key small muted", "aria-hidden": "true" },
+      lanes.map((lane) => lane.name).join(" · "),
+    ),
     h(
       "div",
       { class: "canvas" },
@@ -189,17 +219,29 @@ function tallPicture({ lanes, nodes }, buttons) {
         { class: "edges", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
         lanes.map((_, i) => svg("line", { class: "lane-line", x1: x(i), x2: x(i), y1: 0, y2: height })),
         nodes.map((node, i) => node.cause && edge(node, i)),
-        nodes.map((node, i) => svg("circle", { class: `dot ${node.entry.kind} ${node.tone}`, cx: x(node.lane), cy: y(i), r: 5 })),
+        nodes.map((node, i) =>
+          svg("circle", { class: `dot ${node.entry.kind} ${node.tone}`, cx: x(node.lane), cy: y(i), r: 5 }),
+        ),
       ),
       h(
         "ol",
-        { class: "steps", "aria-label": "Steps of the order, in time", style: { "margin-left": `${width}px` } },
+        {
+          class: "steps",
+          "aria-label": "Steps of the order, in time",
+          style: { "margin-left": `${width}px` },
+        },
         nodes.map((node) =>
           h(
             "li",
             { style: { height: `${row}px` } },
             buttons.get(node),
-            h("span", { class: "tall-meta small muted" }, lanes[node.lane].name, h("br"), `+${duration(node.offset)}`),
+            h(
+              "span",
+              { class: "tall-meta small muted" },
+              lanes[node.lane].name,
+              h("br"),
+              `+${duration(node.offset)}`,
+            ),
           ),
         ),
       ),

@@ -32,7 +32,8 @@ export const orderLines = (order, names) =>
         "li",
         null,
         h("span", null, `${names.get(item.planId) ?? item.planId} × ${item.quantity}`),
-        item.unitPrice && h("span", null, money({ ...item.unitPrice, amount: item.unitPrice.amount * item.quantity })),
+        item.unitPrice &&
+          h("span", null, money({ ...item.unitPrice, amount: item.unitPrice.amount * item.quantity })),
       ),
     ),
     h("li", { class: "total" }, h("span", null, "Total"), h("span", null, money(order.total))),

@@ -6,7 +6,16 @@ import { emptyState, errorState, skeleton } from "./states.js";
  * gives `{items, next}`. Rows are kept by `key(item)`, so that `update(item)` changes one row in place and
  * nothing else moves. Roles are written out: as cards on a phone, rows and cells would lose them.
  */
-export function dataTable({ caption, columns, load, key = (item) => item.id, empty, signal, rows = 5, onload }) {
+export function dataTable({
+  caption,
+  columns,
+  load,
+  key = (item) => item.id,
+  empty,
+  signal,
+  rows = 5,
+  onload,
+}) {
   const body = h("tbody", { role: "rowgroup" });
   const table = h(
     "table",
@@ -20,7 +29,12 @@ export function dataTable({ caption, columns, load, key = (item) => item.id, emp
   const shown = new Map();
   let run = 0;
 
-  const toRow = (item) => h("tr", { role: "row" }, columns.map((column) => cell(column, column.cell(item))));
+  const toRow = (item) =>
+    h(
+      "tr",
+      { role: "row" },
+      columns.map((column) => cell(column, column.cell(item))),
+    );
 
   async function page(after) {
     const mine = ++run;
@@ -30,13 +44,17 @@ export function dataTable({ caption, columns, load, key = (item) => item.id, emp
       if (signal.aborted || mine !== run) return;
       if (!after) clear();
       for (const item of items) add(item);
-      if (shown.size === 0) return put(element, empty ?? emptyState("Nothing here", "There is nothing to show."));
+      if (shown.size === 0)
+        return put(element, empty ?? emptyState("Nothing here", "There is nothing to show."));
       put(foot, next && more(next));
       foot.hidden = !next;
       onload?.(items);
     } catch (error) {
       if (signal.aborted || mine !== run) return;
-      put(element, errorState(error, () => (put(element, table, foot), page(after))));
+      put(
+        element,
+        errorState(error, () => (put(element, table, foot), page(after))),
+      );
     } finally {
       table.removeAttribute("aria-busy");
     }
@@ -64,7 +82,16 @@ export function dataTable({ caption, columns, load, key = (item) => item.id, emp
     shown.set(key(item), row);
   }
 
-  put(body, Array.from({ length: rows }, () => h("tr", { role: "row" }, columns.map((c) => cell(c, skeleton("80%"))))));
+  put(
+    body,
+    Array.from({ length: rows }, () =>
+      h(
+        "tr",
+        { role: "row" },
+        columns.map((c) => cell(c, skeleton("80%"))),
+      ),
+    ),
+  );
   void page();
 
   return {

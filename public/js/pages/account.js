@@ -47,9 +47,21 @@ export function account({ signal }) {
 
 const FIELDS = [
   { label: "E-mail", name: "email", type: "email", placeholder: "you@example.com" },
-  { label: "Text message", name: "sms", type: "tel", pattern: "\\+[1-9][0-9]{6,14}", placeholder: "+4915112345678" },
+  {
+    label: "Text message",
+    name: "sms",
+    type: "tel",
+    pattern: "\\+[1-9][0-9]{6,14}",
+    placeholder: "+4915112345678",
+  },
   { label: "Push", name: "push", hint: "The token of your device", maxlength: 512 },
-  { label: "Webhook", name: "webhook", type: "url", placeholder: "https://example.com/hook", maxlength: 2048 },
+  {
+    label: "Webhook",
+    name: "webhook",
+    type: "url",
+    placeholder: "https://example.com/hook",
+    maxlength: 2048,
+  },
 ];
 
 function preferences(saved) {

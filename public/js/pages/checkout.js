@@ -78,7 +78,9 @@ function orderForm(plans, chosen) {
     if (button.getAttribute("aria-busy") === "true") return;
     put(notice);
     button.setAttribute("aria-busy", "true");
-    const items = [...quantities].filter(([, n]) => n > 0).map(([planId, quantity]) => ({ planId, quantity }));
+    const items = [...quantities]
+      .filter(([, n]) => n > 0)
+      .map(([planId, quantity]) => ({ planId, quantity }));
     const body = { items, paymentMethod: new FormData(element).get("paymentMethod") };
     try {
       const order = await api.post("/api/orders", body, { headers: { "idempotency-key": key } });

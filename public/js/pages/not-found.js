@@ -11,5 +11,9 @@ export const notFound = () => [
 
 export const forbidden = () => [
   pageHead("Not allowed"),
-  h("div", { class: "card" }, emptyState("For administrators", "Your account may not see this page.", home())),
+  h(
+    "div",
+    { class: "card" },
+    emptyState("For administrators", "Your account may not see this page.", home()),
+  ),
 ];

@@ -14,7 +14,11 @@ export function notificationsPage({ signal }) {
   const card = h("div", { class: "card flush" });
   const draw = () => {
     all.disabled = notifications.unread === 0;
-    if (notifications.error) return put(card, errorState(notifications.error, () => notifications.load()));
+    if (notifications.error)
+      return put(
+        card,
+        errorState(notifications.error, () => notifications.load()),
+      );
     if (!notifications.loaded) return put(card, waiting());
     if (notifications.items.length === 0) {
       return put(card, emptyState("Nothing yet", "What happens to your orders is told here, as it happens."));
@@ -60,7 +64,12 @@ function row(item) {
       !read &&
         h(
           "button",
-          { type: "button", class: "btn small", "aria-label": `Mark read: ${item.title}`, onclick: () => readQuietly(item) },
+          {
+            type: "button",
+            class: "btn small",
+            "aria-label": `Mark read: ${item.title}`,
+            onclick: () => readQuietly(item),
+          },
           "Mark read",
         ),
     ),
@@ -71,4 +80,8 @@ function row(item) {
 const readQuietly = (item) => notifications.markRead(item).catch(() => undefined);
 
 const waiting = () =>
-  h("ul", { class: "notes" }, [1, 2, 3].map(() => h("li", { class: "note" }, h("div", null, skeleton("40%"), skeleton("70%")))));
+  h(
+    "ul",
+    { class: "notes" },
+    [1, 2, 3].map(() => h("li", { class: "note" }, h("div", null, skeleton("40%"), skeleton("70%")))),
+  );

@@ -43,7 +43,12 @@ export function order({ params, signal }) {
           "li",
           null,
           h("span", null, `${plans.get(item.planId) ?? item.planId} × ${item.quantity}`),
-          h("span", { class: "row" }, badge(item.status), item.currentPeriodEnd && ["until ", time(item.currentPeriodEnd, { dateOnly: true })]),
+          h(
+            "span",
+            { class: "row" },
+            badge(item.status),
+            item.currentPeriodEnd && ["until ", time(item.currentPeriodEnd, { dateOnly: true })],
+          ),
         ),
       ),
     );
@@ -60,7 +65,8 @@ export function order({ params, signal }) {
     try {
       latest = await api.get(path, { signal });
     } catch (error) {
-      if (!signal.aborted) put(body, h("div", { class: "card" }, errorState(error, error.status !== 404 && begin)));
+      if (!signal.aborted)
+        put(body, h("div", { class: "card" }, errorState(error, error.status !== 404 && begin)));
       return;
     }
     if (signal.aborted) return;

@@ -31,7 +31,10 @@ export function orders({ signal }) {
     caption: "Your orders, newest first",
     signal,
     load: async ({ after }) => {
-      const [page, found] = await Promise.all([api.get("/api/orders", { query: { after, limit: 20 }, signal }), planNames()]);
+      const [page, found] = await Promise.all([
+        api.get("/api/orders", { query: { after, limit: 20 }, signal }),
+        planNames(),
+      ]);
       names = found;
       return page;
     },
@@ -46,9 +49,16 @@ export function orders({ signal }) {
         label: "Order",
         lead: true,
         cell: (order) =>
-          h("a", { class: "row-title", href: `#/orders/${order.id}` }, order.items.map((item) => lineText(item, names)).join(", ")),
+          h(
+            "a",
+            { class: "row-title", href: `#/orders/${order.id}` },
+            order.items.map((item) => lineText(item, names)).join(", "),
+          ),
       },
-      { label: "Status", cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)) },
+      {
+        label: "Status",
+        cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)),
+      },
       { label: "Total", class: "num", cell: (order) => money(order.total) },
       { label: "Placed", cell: (order) => time(order.createdAt) },
       { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
@@ -57,12 +67,19 @@ export function orders({ signal }) {
         hideLabel: true,
         class: "action-cell",
         cell: (order) =>
-          h("div", { class: "table-actions" }, canCancel(order) && cancelButton(order, cancelled, { small: true })),
+          h(
+            "div",
+            { class: "table-actions" },
+            canCancel(order) && cancelButton(order, cancelled, { small: true }),
+          ),
       },
     ],
   });
   return [
-    pageHead("Orders", { lead: "Each one moves by itself; nothing needs a reload.", actions: h("a", { class: "btn primary", href: "#/plans" }, "New order") }),
+    pageHead("Orders", {
+      lead: "Each one moves by itself; nothing needs a reload.",
+      actions: h("a", { class: "btn primary", href: "#/plans" }, "New order"),
+    }),
     table.element,
   ];
 }

@@ -20,7 +20,11 @@ export const paymentMethods = (changed) =>
     { class: "card" },
     h("legend", { class: "sr-only" }, "Payment method"),
     h("h2", { class: "card-head", "aria-hidden": "true" }, "Payment method"),
-    h("p", { class: "notice method-note" }, "Test mode: no money moves. Each method shows another course of an order."),
+    h(
+      "p",
+      { class: "notice method-note" },
+      "Test mode: no money moves. Each method shows another course of an order.",
+    ),
     h(
       "div",
       { class: "methods" },
@@ -29,7 +33,13 @@ export const paymentMethods = (changed) =>
           "label",
           { class: "method" },
           h("input", { type: "radio", name: "paymentMethod", value, checked: i === 0, onchange: changed }),
-          h("span", null, h("strong", null, name), h("span", { class: "muted small" }, text), h("code", null, value)),
+          h(
+            "span",
+            null,
+            h("strong", null, name),
+            h("span", { class: "muted small" }, text),
+            h("code", null, value),
+          ),
         ),
       ),
     ),

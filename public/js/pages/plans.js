@@ -8,14 +8,18 @@ const FEW_SEATS = 10;
 
 export function plans({ signal }) {
   return [
-    pageHead("Plans", { lead: "Choose a plan. The order is accepted at once and becomes a subscription by itself." }),
+    pageHead("Plans", {
+      lead: "Choose a plan. The order is accepted at once and becomes a subscription by itself.",
+    }),
     region({
       signal,
       class: "plan-grid",
       load: () => loadPlans({ fresh: true }),
       wait: [1, 2, 3].map(waiting),
       render: (items) =>
-        items.length ? items.map(card) : emptyState("No plans yet", "An administrator has to publish the first one."),
+        items.length
+          ? items.map(card)
+          : emptyState("No plans yet", "An administrator has to publish the first one."),
     }).element,
   ];
 }
@@ -46,7 +50,9 @@ export function seatsText(plan) {
   const left = seatsLeft(plan);
   if (left === null) return plan.seats ? `${number(plan.seats)} seats` : "No limit on seats";
   if (left === 0) return "No seats left";
-  return left <= FEW_SEATS ? `Only ${left} ${left === 1 ? "seat" : "seats"} left` : `${number(left)} seats left`;
+  return left <= FEW_SEATS
+    ? `Only ${left} ${left === 1 ? "seat" : "seats"} left`
+    : `${number(left)} seats left`;
 }
 
 const waiting = () =>

@@ -33,7 +33,12 @@ export function signUp({ query }) {
           autocomplete: "new-password",
         }),
       ),
-      h("p", { class: "small muted" }, "Have an account? ", h("a", { href: other("sign-in", query) }, "Sign in")),
+      h(
+        "p",
+        { class: "small muted" },
+        "Have an account? ",
+        h("a", { href: other("sign-in", query) }, "Sign in"),
+      ),
     ),
   );
 }

@@ -11,7 +11,11 @@ import { live } from "../socket.js";
 
 /** The columns of subscriptions, on this page and on an order's. */
 export const subscriptionColumns = (names) => [
-  { label: "Plan", lead: true, cell: (s) => h("span", { class: "row-title" }, names().get(s.planId) ?? s.planId) },
+  {
+    label: "Plan",
+    lead: true,
+    cell: (s) => h("span", { class: "row-title" }, names().get(s.planId) ?? s.planId),
+  },
   { label: "Seats", class: "num", cell: (s) => String(s.quantity) },
   { label: "Status", cell: (s) => badge(s.status) },
   { label: "Paid until", cell: (s) => time(s.currentPeriodEnd, { dateOnly: true }) },

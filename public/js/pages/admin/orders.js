@@ -1,0 +1,81 @@
+import { h } from "../../dom.js";
+import { api } from "../../api.js";
+import { money, sentence, time } from "../../format.js";
+import { badge, refundBadge } from "../../components/badge.js";
+import { cancelButton } from "../../components/cancel-order.js";
+import { idChip } from "../../components/id.js";
+import { emptyState } from "../../components/states.js";
+import { dataTable } from "../../components/table.js";
+import { canCancel, lineText, watchOrder } from "../../models/orders.js";
+import { planNames } from "../../models/plans.js";
+import { filters } from "./filters.js";
+import { adminHead } from "./tabs.js";
+
+const PATH = "/api/admin/orders";
+const STATUSES = ["PENDING", "PAID", "ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"];
+
+export function adminOrders({ query, signal }) {
+  let names = new Map();
+  const cancelled = (order) => {
+    table.update(order);
+    watchOrder(order.id, (latest) => table.update(latest), { signal, path: PATH });
+  };
+  const table = dataTable({
+    caption: "Orders of everybody, newest first",
+    signal,
+    load: async ({ after }) => {
+      names = await planNames();
+      return api.get(PATH, { query: { ...query, after, limit: 25 }, signal });
+    },
+    empty: emptyState("No orders", "No order matches."),
+    columns: [
+      {
+        label: "Order",
+        lead: true,
+        cell: (order) =>
+          h(
+            "a",
+            { class: "row-title", href: `#/admin/orders/${order.id}` },
+            order.items.map((item) => lineText(item, names)).join(", "),
+          ),
+      },
+      {
+        label: "Status",
+        cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)),
+      },
+      { label: "Reason", cell: (order) => (order.reason ? sentence(order.reason) : "–") },
+      { label: "Total", class: "num", cell: (order) => money(order.total) },
+      { label: "User", cell: (order) => idChip(order.userId, { label: "user id" }) },
+      { label: "Placed", cell: (order) => time(order.createdAt) },
+      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      {
+        label: "Actions",
+        hideLabel: true,
+        class: "action-cell",
+        cell: (order) =>
+          h(
+            "div",
+            { class: "table-actions" },
+            canCancel(order) && cancelButton(order, cancelled, { path: PATH, small: true }),
+          ),
+      },
+    ],
+  });
+  return [
+    adminHead("/admin/orders", "All orders"),
+    h(
+      "div",
+      { class: "stack" },
+      filters("/admin/orders", query, [
+        {
+          label: "Status",
+          name: "status",
+          as: "select",
+          options: [["", "All"], ...STATUSES.map((s) => [s, sentence(s)])],
+        },
+        { label: "User id", name: "userId", placeholder: "exact id" },
+      ]),
+      table.element,
+    ),
+  ];
+}
