@@ -32,7 +32,11 @@ export class Subscription {
   /** Declares the queue and consumes it, with at most `prefetch` messages not settled. */
   async open(prefetch: number): Promise<void> {
     await this.session.topology.declare(this.queue);
-    await within(this.start(prefetch), OPEN_TIMEOUT, `RabbitMQ, consuming "${this.queue.name}"`);
+    await within(
+      this.start(prefetch),
+      OPEN_TIMEOUT,
+      `RabbitMQ, consuming "${this.queue.name}" (has it a leader?)`,
+    );
   }
 
   private async start(prefetch: number): Promise<void> {
