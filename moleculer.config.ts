@@ -5,6 +5,7 @@ import { commandsAdapter, eventsAdapter } from "./channels";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
 import { HUB_STARTED } from "./mixins/hub";
+import { handlerMetrics, Metrics } from "./mixins/metrics";
 import { openDatabase } from "./store";
 import type { Database } from "./store/types";
 
@@ -59,8 +60,12 @@ export function brokerOptions(config: Config, database: Database): BrokerOptions
     registry: { preferLocal: true },
     skipProcessEventRegistration: true,
     middlewares: [
-      { created: (broker: ServiceBroker) => void (broker.hub = { config, database }) },
+      {
+        created: (broker: ServiceBroker) =>
+          void (broker.hub = { config, database, metrics: new Metrics(broker) }),
+      },
       contracts,
+      handlerMetrics,
       channels({
         adapter: commandsAdapter(config, database),
         schemaProperty: "commands",

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { readiness } from "./health";
 
-/** `/health/*` of one node on a port of its own (`METRICS_PORT`), for nodes that are no gateway. */
+/** `/health/*` and `/metrics` of one node on a port of its own (`METRICS_PORT`). */
 export async function startHealthServer(broker: ServiceBroker, port: number): Promise<Server> {
   const server = createServer((req, res) => {
     const send = (status: number, body: unknown): void => {
@@ -15,6 +15,11 @@ export async function startHealthServer(broker: ServiceBroker, port: number): Pr
     if (req.url === "/health/live") return send(200, { status: "ok" });
     if (req.url === "/health/ready")
       return void readiness(broker).then((ready) => send(ready.status === "unavailable" ? 503 : 200, ready));
+    if (req.url === "/metrics")
+      return void broker.hub.metrics.text().then((text) => {
+        res.writeHead(200, { "Content-Type": broker.hub.metrics.contentType });
+        res.end(text);
+      });
     send(404, { status: "not found" });
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));

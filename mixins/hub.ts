@@ -2,11 +2,13 @@ import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
+import type { Metrics } from "./metrics";
 
 /** What one node gives its services beside the broker. */
 export interface Hub {
   config: Config;
   database: Database;
+  metrics: Metrics;
 }
 
 /**

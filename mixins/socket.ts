@@ -65,10 +65,6 @@ export class Sockets {
     guard.onRevoked(() => this.endRevoked());
   }
 
-  get count(): number {
-    return this.io.engine.clientsCount;
-  }
-
   /** Hands notifications to their users' sockets here. */
   tell(told: Told[]): void {
     for (const { userId, notification, again } of told) {
@@ -123,7 +119,12 @@ export class Sockets {
       () => end(socket, "TOKEN_EXPIRED"),
       Math.min(Math.max(left, 0), LONGEST_TIMER),
     ).unref();
-    socket.once("disconnect", () => clearTimeout(timer));
+    const { sockets } = this.broker.hub.metrics;
+    sockets.inc();
+    socket.once("disconnect", () => {
+      clearTimeout(timer);
+      sockets.dec();
+    });
     if (this.guard.isRevoked(socket.data.claims)) end(socket, "TOKEN_REVOKED");
   }
 

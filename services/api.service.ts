@@ -18,7 +18,7 @@ import { serveVendor } from "../mixins/vendor";
 
 interface Request extends IncomingMessage {
   originalUrl?: string;
-  $alias?: Route;
+  $alias?: Route & { fullPath?: string };
   $ctx?: Context<unknown, HttpMeta>;
   body?: unknown;
 }
@@ -44,8 +44,25 @@ const methodsOf = (url: string): string[] => {
   return [...METHODS.values()].filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
 };
 
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      connectSrc: ["'self'", "ws:", "wss:"],
+      imgSrc: ["'self'", "data:"],
+      objectSrc: ["'none'"],
+      frameAncestors: ["'none'"],
+      baseUri: ["'self'"],
+      formAction: ["'self'"],
+    },
+  },
+  // Plain HTTP is how the hub starts on a laptop; the proxy in front adds HSTS.
+  strictTransportSecurity: false,
+});
+
 /** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
-export default defineService(({ broker, config }) => {
+export default defineService(({ broker, config, metrics }) => {
   const guard = new Guard(broker);
   const limits = new RateLimits(config);
   const logger = broker.getLogger("api");
@@ -97,24 +114,6 @@ export default defineService(({ broker, config }) => {
       port: config.PORT,
       logRequest: null,
       logResponse: null,
-      use: [
-        helmet({
-          contentSecurityPolicy: {
-            useDefaults: false,
-            directives: {
-              defaultSrc: ["'self'"],
-              connectSrc: ["'self'", "ws:", "wss:"],
-              imgSrc: ["'self'", "data:"],
-              objectSrc: ["'none'"],
-              frameAncestors: ["'none'"],
-              baseUri: ["'self'"],
-              formAction: ["'self'"],
-            },
-          },
-          // Plain HTTP is how the hub starts on a laptop; the proxy in front adds HSTS.
-          strictTransportSecurity: false,
-        }),
-      ],
       ...(config.CORS_ORIGIN.length > 0 && {
         cors: {
           origin: config.CORS_ORIGIN,
@@ -127,6 +126,9 @@ export default defineService(({ broker, config }) => {
         const given = req.headers["x-correlation-id"];
         options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : randomUUID();
         res.setHeader("X-Correlation-Id", options.requestID);
+        // Here and not in `use`, which moleculer-web leaves out for static files.
+        securityHeaders(req, res, () => undefined);
+        metrics.observe(req, res, () => req.$alias?.fullPath ?? "none");
       },
       routes: [
         {
@@ -154,6 +156,22 @@ export default defineService(({ broker, config }) => {
               json(res, ready.status === "unavailable" ? 503 : 200, ready);
             },
           },
+          mappingPolicy: "restrict",
+          logging: false,
+        },
+        {
+          path: "/metrics",
+          // With a METRICS_PORT the numbers are there alone, away from the public.
+          aliases:
+            config.METRICS_PORT === undefined
+              ? {
+                  "GET /": async (_req: Request, res: ServerResponse) => {
+                    const text = await metrics.text();
+                    res.writeHead(200, { "Content-Type": metrics.contentType });
+                    res.end(text);
+                  },
+                }
+              : {},
           mappingPolicy: "restrict",
           logging: false,
         },
