@@ -1,11 +1,10 @@
 import { h, put, svg } from "../dom.js";
 import { duration } from "../format.js";
-import { icon } from "./icon.js";
 import { openEntry } from "./journey-entry.js";
 import { journeyOf, relatives } from "./journey-model.js";
 
 /** Sizes of the picture, in px. */
-const WIDE = { label: 112, pitch: 122, narrowest: 108, node: 96, tall: 48, lane: 76, axis: 34, columns: 9 };
+const WIDE = { label: 112, pitch: 124, narrowest: 114, node: 100, tall: 48, lane: 76, axis: 34, columns: 9 };
 const TALL = { rail: 17, left: 14, row: 58 };
 const GAP_MS = 1_000;
 const phone = matchMedia("(max-width: 720px)");
@@ -45,7 +44,7 @@ export function journey({ signal }) {
           "aria-expanded": String(entry.id === selected),
           dataset: { entry: entry.id },
         },
-        h("span", { class: "step-type" }, icon(entry.kind), h("span", null, breakable(typeOf(entry)))),
+        h("span", { class: "step-type" }, breakable(typeOf(entry))),
         node.detail && h("span", { class: "step-detail" }, node.detail),
       );
       const light = (on) => highlight(on ? relatives(node, model.nodes) : null);
@@ -122,12 +121,14 @@ function widePicture({ lanes, nodes, columns }, buttons, width) {
   const x = (column) => size.label + column * pitch + (pitch - size.node) / 2;
   const y = (lane) => lane * size.lane + size.lane / 2;
 
-  const arrow = ({ entry, cause, lane, column }) => {
-    const from = [x(cause.column) + size.node, y(cause.lane)];
-    const to = [x(column) - 5, y(lane)];
-    const bend = Math.max(14, (to[0] - from[0]) / 2);
-    const path = `M${from[0]} ${from[1]} C${from[0] + bend} ${from[1]} ${to[0] - bend} ${to[1]} ${to[0]} ${to[1]}`;
-    return svg("path", { class: "edge", d: path, "marker-end": "url(#arrow)", dataset: { edge: entry.id } });
+  const arrow = (node) => {
+    const path = arrowPath(node, { x, y, size });
+    return svg("path", {
+      class: "edge",
+      d: path,
+      "marker-end": "url(#arrow)",
+      dataset: { edge: node.entry.id },
+    });
   };
   const picture = svg(
     "svg",
@@ -177,6 +178,25 @@ function widePicture({ lanes, nodes, columns }, buttons, width) {
   );
 }
 
+/** From a cause to its effect: into its side when it is the next column, else round the nodes between. */
+function arrowPath({ cause, lane, column }, { x, y, size }) {
+  const from = { x: x(cause.column) + size.node, y: y(cause.lane) };
+  const half = size.tall / 2;
+  if (column === cause.column + 1) {
+    const to = { x: x(column) - 5, y: y(lane) };
+    const bend = Math.max(14, (to.x - from.x) / 2);
+    return `M${from.x} ${from.y} C${from.x + bend} ${from.y} ${to.x - bend} ${to.y} ${to.x} ${to.y}`;
+  }
+  const middle = x(column) + size.node / 2;
+  if (lane === cause.lane) {
+    const top = from.y - half;
+    const start = from.x - size.node / 2;
+    return `M${start} ${top} C${start} ${top - 16} ${middle} ${top - 16} ${middle} ${top - 5}`;
+  }
+  const end = lane < cause.lane ? y(lane) + half + 5 : y(lane) - half - 5;
+  return `M${from.x} ${from.y} H${middle - 24} Q${middle} ${from.y} ${middle} ${from.y + Math.sign(end - from.y) * 24} V${end}`;
+}
+
 /** The time of each column, since the first entry; a long wait before one is marked. */
 function ticks(nodes) {
   const found = new Map();
@@ -206,11 +226,6 @@ function tallPicture({ lanes, nodes }, buttons) {
   return h(
     "div",
     { class: "tall" },
-    h(
-      "p",
-      { class: "tall-key small muted", "aria-hidden": "true" },
-      lanes.map((lane) => lane.name).join(" · "),
-    ),
     h(
       "div",
       { class: "canvas" },

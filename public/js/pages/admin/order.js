@@ -88,23 +88,51 @@ export function adminOrder({ params, query, signal }) {
 
 const notYet = () => emptyState("Not yet", "At this moment the order had not been placed.");
 
+/** What causes an event without being one itself: the event store has only its id. */
+const CAUSES = {
+  OrderPlaced: ["request", "POST /api/orders", "api"],
+  OrderRejected: ["request", "POST /api/orders", "api"],
+  PaymentProcessed: ["command", "payments.charge", "orders"],
+  PaymentFailed: ["command", "payments.charge", "orders"],
+  PaymentRefunded: ["command", "payments.refund", "orders"],
+};
+
+function causesOf(events) {
+  const placed = events.find(({ eventType }) => CAUSES[eventType]?.[0] === "request");
+  const known = new Set(events.map((event) => event.eventId));
+  const causes = new Map();
+  for (const { eventType, causationId, timestamp } of events) {
+    if (!CAUSES[eventType] || known.has(causationId) || causes.has(causationId)) continue;
+    const [kind, type, source] = CAUSES[eventType];
+    // A charge goes out with the order; its own payload is not in the event store.
+    const isCharge = type === "payments.charge" && placed;
+    causes.set(causationId, {
+      at: isCharge ? placed.timestamp : timestamp,
+      kind,
+      type,
+      source,
+      id: causationId,
+      causationId: isCharge ? placed.causationId : null,
+      data: null,
+    });
+  }
+  return [...causes.values()];
+}
+
 /** Another's timeline is told from the event store: all that bears the order's correlation id. */
 async function timeline(orderId, signal) {
   const own = await all("/api/admin/audit", { key: orderId });
   const correlationId = own[0]?.correlationId ?? null;
   if (signal.aborted || !correlationId) return { orderId, correlationId, entries: [] };
   const events = await all("/api/admin/audit", { correlationId });
-  return {
-    orderId,
-    correlationId,
-    entries: events.map((event) => ({
-      at: event.timestamp,
-      kind: "event",
-      type: event.eventType,
-      source: event.source,
-      id: event.eventId,
-      causationId: event.causationId,
-      data: event.data,
-    })),
-  };
+  const entries = events.map((event) => ({
+    at: event.timestamp,
+    kind: event.eventType.startsWith("Notification") ? "notification" : "event",
+    type: event.eventType,
+    source: event.source,
+    id: event.eventId,
+    causationId: event.causationId,
+    data: event.data,
+  }));
+  return { orderId, correlationId, entries: [...causesOf(events), ...entries] };
 }
