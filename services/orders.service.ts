@@ -105,12 +105,12 @@ export default defineService(({ broker, config }) => {
   const plans = new PlanCache(broker);
   const fraud = new FraudCheck(broker, config);
 
-  /** The lines of an order at today's prices. */
-  async function price(lines: SeatLine[]): Promise<OrderLine[]> {
+  /** The lines of an order at today's prices; `pointerTo` says where in the body a plan is named. */
+  async function price(lines: SeatLine[], pointerTo: (planId: string) => string): Promise<OrderLine[]> {
     const found = await plans.get(lines.map(({ planId }) => planId));
-    return lines.map(({ planId, quantity }, i) => {
+    return lines.map(({ planId, quantity }) => {
       const plan: PlanBody | undefined = found.get(planId);
-      if (!plan) throw ValidationError.of(`/items/${i}/planId`, `there is no plan ${planId}`);
+      if (!plan) throw ValidationError.of(pointerTo(planId), `there is no plan ${planId}`);
       return { planId, quantity, unitPrice: plan.price, interval: plan.interval };
     });
   }
@@ -155,7 +155,10 @@ export default defineService(({ broker, config }) => {
 
     const { items, paymentMethod } = readBody(ctx);
     checkMethod(paymentMethod);
-    const lines = await price(mergeLines(items));
+    const oneLine = !("items" in (ctx.params.body as object));
+    const pointerTo = (planId: string): string =>
+      oneLine ? "/planId" : `/items/${items.findIndex((item) => item.planId === planId)}/planId`;
+    const lines = await price(mergeLines(items), pointerTo);
     const total = totalOf(lines);
     if (!total) throw ValidationError.of("/items", "all lines must have one currency");
     if (!Number.isSafeInteger(total.amount)) throw ValidationError.of("/items", "the total is too large");
