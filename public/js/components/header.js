@@ -34,7 +34,7 @@ export function header(element) {
 
   const drawUser = () => {
     put(nav, links());
-    put(end, session.user ? [liveDot(), bell(), toggle, userMenu()] : [toggle, ...signIn()]);
+    put(end, session.user ? [liveDot(), bell(), toggle, userMenu()] : [toggle, signUp()]);
   };
   session.addEventListener("user", drawUser);
   drawUser();
@@ -55,6 +55,7 @@ export function header(element) {
 function links() {
   const entries = [["#/plans", "Plans"]];
   if (session.user) entries.push(["#/orders", "Orders"], ["#/subscriptions", "Subscriptions"]);
+  else entries.push(["#/sign-in", "Sign in"]);
   if (session.isAdmin) entries.push(["#/admin", "Admin"]);
   return entries.map(([href, text]) => h("a", { href, dataset: { under: href.slice(1) } }, text));
 }
@@ -87,10 +88,7 @@ function bell() {
   return link;
 }
 
-const signIn = () => [
-  h("a", { class: "btn", href: "#/sign-in" }, "Sign in"),
-  h("a", { class: "btn primary", href: "#/sign-up" }, "Sign up"),
-];
+const signUp = () => h("a", { class: "btn primary", href: "#/sign-up" }, "Sign up");
 
 function userMenu() {
   const { user } = session;

@@ -47,7 +47,7 @@ export function order({ params, signal }) {
             "span",
             { class: "row" },
             badge(item.status),
-            item.currentPeriodEnd && ["until ", time(item.currentPeriodEnd, { dateOnly: true })],
+            item.status === "ACTIVE" && ["until ", time(item.currentPeriodEnd, { dateOnly: true })],
           ),
         ),
       ),
