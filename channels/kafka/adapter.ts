@@ -1,0 +1,248 @@
+import { Kafka, logLevel, type Admin } from "kafkajs";
+import { ChannelUnavailableError } from "../../contracts/errors";
+import { HubAdapterBase } from "../base";
+import { DEAD_LETTERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
+import { GroupConsumer, within, type Handling } from "./consumer";
+import { encode } from "./message";
+import { Publisher } from "./publisher";
+
+export interface KafkaOptions {
+  /** host:port */
+  brokers: string[];
+  clientId: string;
+  /** Partitions of a topic that is made: the most members of a group that can share it. 6. */
+  partitions?: number;
+  /** Topics to make at start; others are made when they are first used. */
+  topics?: string[];
+}
+
+const FIRST_TRY_MS = 3_000;
+const LONGEST_BACKOFF_MS = 5_000;
+const PING_MS = 1_000;
+const STOP_MS = 5_000;
+const LAG_MS = 1_000;
+
+/** Events through Kafka. */
+export class KafkaAdapter extends HubAdapterBase {
+  readonly kind = "event";
+  private readonly kafka: Kafka;
+  private readonly publisher: Publisher;
+  private admin: Admin | null = null;
+  private readonly groups = new Map<string, Map<string, HubChannel>>();
+  private readonly consumers = new Map<string, GroupConsumer>();
+  private readonly topics = new Map<string, Promise<void>>();
+  private reachable = false;
+  private stopped = false;
+  private connecting: Promise<void> | null = null;
+  private pinging: NodeJS.Timeout | null = null;
+  private opening: NodeJS.Immediate | null = null;
+  private known: { at: number; lag: GroupLag[] } = { at: 0, lag: [] };
+
+  constructor(private readonly options: KafkaOptions) {
+    super();
+    this.kafka = new Kafka({
+      clientId: options.clientId,
+      brokers: options.brokers,
+      connectionTimeout: 2_000,
+      requestTimeout: 10_000,
+      retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
+      logLevel: logLevel.ERROR,
+      // What matters we say ourselves, once; kafkajs' own lines are for debugging.
+      logCreator: () => (entry) => this.logger?.debug(`kafkajs: ${entry.log.message}`),
+    });
+    this.publisher = new Publisher(this.kafka, (error) => this.lost(error));
+  }
+
+  /** Waits a little for Kafka, and goes on trying behind: a node starts without it. */
+  override async connect(): Promise<void> {
+    this.stopped = false;
+    this.connecting = this.reconnect();
+    await within(FIRST_TRY_MS, this.connecting);
+    this.ping();
+  }
+
+  private async reconnect(): Promise<void> {
+    for (let backoff = 200; !this.stopped; backoff = Math.min(backoff * 2, LONGEST_BACKOFF_MS)) {
+      try {
+        await this.open();
+        return;
+      } catch (error) {
+        this.logger.warn(
+          `EVENTS_URL: Kafka does not answer, again in ${backoff} ms: ${(error as Error).message}`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, backoff * (0.75 + Math.random() / 2)));
+      }
+    }
+  }
+
+  private async open(): Promise<void> {
+    if (!this.admin) {
+      const admin = this.kafka.admin();
+      await admin.connect();
+      this.admin = admin;
+    }
+    await Promise.all((this.options.topics ?? []).map((topic) => this.makeTopic(topic)));
+    if (!this.publisher.isUp) await this.publisher.connect();
+    this.reachable = true;
+    this.connected = true;
+    this.openConsumers();
+  }
+
+  private lost(error: Error): void {
+    this.reachable = false;
+    if (this.stopped) return;
+    this.logger.warn(`EVENTS_URL: Kafka is lost: ${error.message}`);
+    this.connecting = this.reconnect();
+  }
+
+  /** Asks Kafka whether it is there, so that `isUp` is the truth while nothing is published. */
+  private ping(): void {
+    this.pinging = setTimeout(() => {
+      void (this.admin?.describeCluster() ?? Promise.reject(new Error("not connected")))
+        .then(() => (this.reachable = true))
+        .catch(() => (this.reachable = false))
+        .finally(() => {
+          if (!this.stopped) this.ping();
+        });
+    }, PING_MS).unref();
+  }
+
+  override async disconnect(): Promise<void> {
+    this.stopped = true;
+    if (this.pinging) clearTimeout(this.pinging);
+    if (this.opening) clearImmediate(this.opening);
+    await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(STOP_MS)));
+    this.consumers.clear();
+    await within(STOP_MS, this.publisher.disconnect());
+    if (this.connecting) await within(STOP_MS, this.connecting);
+    if (this.admin) await within(STOP_MS, this.admin.disconnect());
+    this.admin = null;
+    this.connected = false;
+    this.reachable = false;
+  }
+
+  isUp(): boolean {
+    return this.reachable && this.publisher.isUp;
+  }
+
+  async drain(timeout: number): Promise<void> {
+    await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(timeout)));
+  }
+
+  override async publish(channel: string, payload: unknown, options?: PublishOptions | null): Promise<void> {
+    if (!this.publisher.isUp) throw new ChannelUnavailableError("Kafka is not connected.");
+    // Only the first publish of a topic waits for it: later ones must not be overtaken.
+    const topic = this.topics.get(channel);
+    if (topic !== READY) await this.makeTopic(channel);
+    return this.publisher.publish(channel, encode(payload, options ?? {}));
+  }
+
+  /** Makes a topic unless it is there; an existing one stays as it is. */
+  private makeTopic(topic: string): Promise<void> {
+    const known = this.topics.get(topic);
+    if (known) return known;
+    const making = this.createTopic(topic).then(
+      () => void this.topics.set(topic, READY),
+      (error: Error) => {
+        this.topics.delete(topic);
+        throw new ChannelUnavailableError(`The topic ${topic} could not be made: ${error.message}`, {
+          cause: error,
+        });
+      },
+    );
+    this.topics.set(topic, making);
+    return making;
+  }
+
+  private async createTopic(topic: string): Promise<void> {
+    if (!this.admin) throw new Error("Kafka is not connected.");
+    const { partitions: numPartitions = 6 } = this.options;
+    await this.admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+  }
+
+  protected override async join(chan: HubChannel): Promise<void> {
+    const channels = this.groups.get(chan.group) ?? new Map<string, HubChannel>();
+    channels.set(chan.name, chan);
+    this.groups.set(chan.group, channels);
+    await this.reopen(chan.group);
+    this.openConsumers();
+  }
+
+  protected override async leave(chan: HubChannel): Promise<void> {
+    const channels = this.groups.get(chan.group);
+    if (!channels?.delete(chan.name)) return;
+    if (channels.size === 0) this.groups.delete(chan.group);
+    await this.reopen(chan.group);
+    this.openConsumers();
+  }
+
+  /** A group whose channels have changed gets a new consumer. */
+  private async reopen(group: string): Promise<void> {
+    const consumer = this.consumers.get(group);
+    this.consumers.delete(group);
+    await consumer?.stop(STOP_MS);
+  }
+
+  /** One consumer for each group, over all its channels: when the subscriptions of this turn are complete. */
+  private openConsumers(): void {
+    if (!this.connected || this.stopped || this.opening) return;
+    this.opening = setImmediate(() => {
+      this.opening = null;
+      for (const [group, channels] of this.groups) {
+        if (this.consumers.has(group)) continue;
+        const consumer = new GroupConsumer(this.kafka, group, new Map(channels), this.handling, this.logger);
+        this.consumers.set(group, consumer);
+        void Promise.all([...channels.keys()].map((topic) => this.makeTopic(topic)))
+          .catch((error: Error) => this.logger.warn(error.message))
+          .then(() => {
+            if (this.consumers.get(group) === consumer) consumer.start();
+          });
+      }
+    });
+  }
+
+  private readonly handling: Handling = {
+    run: (chan, payloads, deliveries) => this.run(chan, payloads, deliveries),
+    judge: (chan, error, attempt, outages) => this.verdict(chan, error, attempt, outages),
+    putAside: async (chan, delivery, payload, error, reason) => {
+      const letter = this.deadLetter(chan, delivery, payload, error, reason);
+      await this.publish(DEAD_LETTERS, letter, {
+        headers: letter.headers,
+        ...(letter.key && { key: letter.key }),
+      });
+    },
+  };
+
+  /** Messages between what each group has committed and the end of its topics; at most a second old. */
+  async lag(): Promise<GroupLag[]> {
+    if (!this.admin || Date.now() - this.known.at < LAG_MS) return this.known.lag;
+    try {
+      const admin = this.admin;
+      const lag = await Promise.all(
+        [...this.groups].map(async ([group, channels]) => ({
+          group,
+          lag: await lagOf(admin, group, [...channels.keys()]),
+        })),
+      );
+      this.known = { at: Date.now(), lag };
+    } catch (error) {
+      this.logger.debug(`Lag not read: ${(error as Error).message}`);
+    }
+    return this.known.lag;
+  }
+}
+
+const READY = Promise.resolve();
+
+async function lagOf(admin: Admin, groupId: string, topics: string[]): Promise<number> {
+  const committed = await admin.fetchOffsets({ groupId, topics });
+  let lag = 0;
+  for (const { topic, partitions } of committed) {
+    const done = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+    for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+      const from = done.get(partition) ?? -1;
+      lag += Number(high) - (from < 0 ? Number(low) : from);
+    }
+  }
+  return lag;
+}

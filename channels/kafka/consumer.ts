@@ -1,0 +1,284 @@
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
+import type { LoggerInstance } from "moleculer";
+import { BehindFailedError, type Settled } from "../run-batch";
+import { HEADERS, type Delivery, type HubChannel } from "../types";
+import type { Verdict } from "../retry";
+import { decode, headersOf, keyOf, textOf } from "./message";
+import { PartitionState } from "./partition";
+
+/** What the adapter does for its consumers. */
+export interface Handling {
+  run(chan: HubChannel, payloads: unknown[], deliveries: Delivery[]): Promise<Settled[]>;
+  judge(chan: HubChannel, error: Error, attempt: number, outages: number): Verdict;
+  /** Resolves when the dead letter is confirmed. */
+  putAside(
+    chan: HubChannel,
+    delivery: Delivery,
+    payload: unknown,
+    error: Error,
+    reason?: "NOT_JSON",
+  ): Promise<void>;
+}
+
+/** What became of one message. */
+type Fate = { done: true } | { done: false; delay: number; attempted: boolean };
+
+const DONE: Fate = { done: true };
+const HEARTBEAT_MS = 500;
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 10_000;
+/** When a dead letter cannot be stored its message waits, and everything behind it. */
+const ASIDE_AGAIN_MS = 1_000;
+
+/**
+ * One member of one group, over all its topics. A partition's messages are handled in order; one that fails
+ * holds its partition back until its retry, others go on. An offset is committed when everything before it
+ * has its effect stored, or is a confirmed dead letter.
+ */
+export class GroupConsumer {
+  private consumer: Consumer | null = null;
+  private readonly partitions = new Map<string, PartitionState>();
+  private busy = new Set<Promise<void>>();
+  private stopped = false;
+  private timer: NodeJS.Timeout | null = null;
+  private starting: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly kafka: Kafka,
+    readonly group: string,
+    readonly channels: ReadonlyMap<string, HubChannel>,
+    private readonly handling: Handling,
+    private readonly logger: LoggerInstance,
+  ) {}
+
+  /** Starts, and starts again with backoff whenever the consumer gives up. */
+  start(backoff = FIRST_BACKOFF_MS): void {
+    this.starting = this.open(backoff).catch((error: Error) => this.later(error, backoff));
+  }
+
+  private async open(backoff: number): Promise<void> {
+    const consumer = this.kafka.consumer({
+      groupId: this.group,
+      sessionTimeout: 10_000,
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: 250,
+      allowAutoTopicCreation: false,
+      // We start it again ourselves: kafkajs gives up for good on what it takes for fatal.
+      retry: {
+        retries: 5,
+        initialRetryTime: 100,
+        maxRetryTime: 2_000,
+        restartOnFailure: () => Promise.resolve(false),
+      },
+    });
+    this.consumer = consumer;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.assigned(payload.memberAssignment));
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (consumer !== this.consumer) return;
+      this.consumer = null;
+      void consumer.disconnect().catch(() => undefined);
+      this.later(payload.error, FIRST_BACKOFF_MS);
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...this.channels.keys()], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 4,
+        eachBatch: (payload) => this.track(this.each(payload)),
+      });
+    } catch (error) {
+      this.consumer = null;
+      void consumer.disconnect().catch(() => undefined);
+      return this.later(error as Error, backoff);
+    }
+  }
+
+  private later(error: Error, backoff: number): void {
+    if (this.stopped || this.timer) return;
+    this.logger.warn(`${this.group} does not consume from Kafka, again in ${backoff} ms: ${error.message}`);
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.start(Math.min(backoff * 2, LONGEST_BACKOFF_MS));
+    }, backoff);
+  }
+
+  /** After a rebalance: what is held of partitions that went is forgotten, what was paused goes on. */
+  private assigned(assignment: Record<string, number[]>): void {
+    for (const [name, state] of this.partitions) {
+      const [topic, partition] = split(name);
+      state.cancel();
+      if (!assignment[topic]?.includes(partition)) this.partitions.delete(name);
+    }
+    this.consumer?.resume(Object.entries(assignment).map(([topic, partitions]) => ({ topic, partitions })));
+  }
+
+  private track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.busy.delete(tracked));
+    this.busy.add(tracked);
+    return tracked;
+  }
+
+  private async each(payload: EachBatchPayload): Promise<void> {
+    const { batch, heartbeat, isRunning, isStale } = payload;
+    const chan = this.channels.get(batch.topic);
+    if (!chan) return;
+    const state = this.stateOf(batch.topic, batch.partition);
+    const size = chan.batch ?? chan.maxInFlight;
+    // A handler may take longer than the session: we are alive as long as it runs.
+    const alive = setInterval(() => void heartbeat().catch(() => undefined), HEARTBEAT_MS);
+    try {
+      for (let at = 0; at < batch.messages.length; at += size) {
+        if (!isRunning() || isStale() || this.stopped) return;
+        const slice = batch.messages.slice(at, at + size);
+        const fates = await this.handle(chan, state, slice);
+        if (isStale()) return;
+        if (!(await this.settle(payload, state, slice, fates))) return;
+      }
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  /** Runs a slice; a fate for each message. */
+  private async handle(chan: HubChannel, state: PartitionState, slice: KafkaMessage[]): Promise<Fate[]> {
+    const fates = slice.map((): Fate => DONE);
+    const todo: { index: number; payload: unknown; delivery: Delivery }[] = [];
+    for (const [index, message] of slice.entries()) {
+      if (state.isDone(message.offset)) continue;
+      const delivery = this.delivery(chan, message, state.attempt(message.offset));
+      const onlyGroup = delivery.headers[HEADERS.onlyGroup];
+      if (onlyGroup !== undefined && onlyGroup !== chan.group) continue;
+      const parsed = decode(message);
+      if (parsed.ok) {
+        delivery.key ??= envelopeKey(parsed.payload);
+        todo.push({ index, payload: parsed.payload, delivery });
+      } else fates[index] = await this.aside(chan, delivery, textOf(message), parsed.error, "NOT_JSON");
+    }
+    if (todo.length === 0) return fates;
+    const outcomes = await this.handling.run(
+      chan,
+      todo.map(({ payload }) => payload),
+      todo.map(({ delivery }) => delivery),
+    );
+    for (const [i, { index, payload, delivery }] of todo.entries()) {
+      const error = await outcomes[i];
+      fates[index] = error === null ? DONE : await this.judge(chan, state, delivery, payload, error);
+    }
+    return fates;
+  }
+
+  private async judge(
+    chan: HubChannel,
+    state: PartitionState,
+    delivery: Delivery,
+    payload: unknown,
+    error: Error,
+  ): Promise<Fate> {
+    if (error instanceof BehindFailedError) return { done: false, delay: 0, attempted: false };
+    const verdict = this.handling.judge(chan, error, delivery.attempt, state.outages);
+    if (verdict.dead) return this.aside(chan, delivery, payload, error);
+    return { done: false, delay: verdict.delay, attempted: verdict.counts };
+  }
+
+  private async aside(
+    chan: HubChannel,
+    delivery: Delivery,
+    payload: unknown,
+    error: Error,
+    reason?: "NOT_JSON",
+  ): Promise<Fate> {
+    try {
+      await this.handling.putAside(chan, delivery, payload, error, reason);
+      return DONE;
+    } catch (failure) {
+      this.logger.warn(
+        `A dead letter of ${chan.name} could not be stored yet: ${(failure as Error).message}`,
+      );
+      return { done: false, delay: ASIDE_AGAIN_MS, attempted: false };
+    }
+  }
+
+  /** Commits what is contiguous. False: a message failed, and its partition waits for the retry. */
+  private async settle(
+    { batch, resolveOffset, commitOffsetsIfNecessary, heartbeat, pause }: EachBatchPayload,
+    state: PartitionState,
+    slice: KafkaMessage[],
+    fates: Fate[],
+  ): Promise<boolean> {
+    const failedAt = fates.findIndex(({ done }) => !done);
+    const contiguous = failedAt < 0 ? slice.length : failedAt;
+    const last = slice[contiguous - 1];
+    if (failedAt >= 0) {
+      const failures = fates.filter((fate) => !fate.done);
+      fates.forEach((fate, i) => {
+        if (!fate.done && fate.attempted) state.failed(slice[i].offset);
+        else if (fate.done && i > failedAt) state.doneEarly(slice[i].offset);
+      });
+      state.outages = failures.some(({ attempted }) => attempted) ? 0 : state.outages + 1;
+      const resume = pause();
+      const first = fates[failedAt] as Extract<Fate, { done: false }>;
+      state.wakeIn(first.delay, resume);
+    } else state.outages = 0;
+    if (last) {
+      resolveOffset(last.offset);
+      const offset = BigInt(last.offset) + 1n;
+      await commitOffsetsIfNecessary({
+        topics: [
+          { topic: batch.topic, partitions: [{ partition: batch.partition, offset: String(offset) }] },
+        ],
+      });
+      state.forgetBefore(offset);
+    }
+    await heartbeat();
+    return failedAt < 0;
+  }
+
+  private delivery(chan: HubChannel, message: KafkaMessage, attempt: number): Delivery {
+    return {
+      channel: chan.name,
+      group: chan.group,
+      key: keyOf(message),
+      headers: headersOf(message),
+      attempt,
+    };
+  }
+
+  private stateOf(topic: string, partition: number): PartitionState {
+    const name = `${topic}/${partition}`;
+    let state = this.partitions.get(name);
+    if (!state) this.partitions.set(name, (state = new PartitionState()));
+    return state;
+  }
+
+  /** Takes nothing new, waits `timeout` ms at most for what is under way, and leaves the group. */
+  async stop(timeout: number): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    for (const state of this.partitions.values()) state.cancel();
+    await within(timeout, this.starting);
+    await within(timeout, Promise.allSettled(this.busy));
+    const { consumer } = this;
+    this.consumer = null;
+    if (consumer) await within(timeout, consumer.disconnect());
+  }
+}
+
+const envelopeKey = (payload: unknown): string | null => {
+  const key = (payload as { key?: unknown } | null)?.key;
+  return typeof key === "string" ? key : null;
+};
+
+function split(name: string): [string, number] {
+  const at = name.lastIndexOf("/");
+  return [name.slice(0, at), Number(name.slice(at + 1))];
+}
+
+/** Waits for `work`, but not longer than `ms`; how it ends is not asked. */
+export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
+}

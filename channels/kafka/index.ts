@@ -1,0 +1,1 @@
+export { KafkaAdapter, type KafkaOptions } from "./adapter";
