@@ -5,6 +5,7 @@ import { HEADERS, type Delivery, type HubChannel } from "../types";
 import type { Verdict } from "../retry";
 import { decode, headersOf, keyOf, textOf } from "./message";
 import { PartitionState } from "./partition";
+import { Slots } from "./slots";
 
 /** What the adapter does for its consumers. */
 export interface Handling {
@@ -38,6 +39,7 @@ const ASIDE_AGAIN_MS = 1_000;
 export class GroupConsumer {
   private consumer: Consumer | null = null;
   private readonly partitions = new Map<string, PartitionState>();
+  private readonly slots = new Map<string, Slots>();
   private busy = new Set<Promise<void>>();
   private stopped = false;
   private timer: NodeJS.Timeout | null = null;
@@ -61,7 +63,8 @@ export class GroupConsumer {
       groupId: this.group,
       sessionTimeout: 10_000,
       heartbeatInterval: HEARTBEAT_MS,
-      maxWaitTimeInMs: 250,
+      // A retry is as late as the fetch under way is long.
+      maxWaitTimeInMs: 100,
       allowAutoTopicCreation: false,
       // We start it again ourselves: kafkajs gives up for good on what it takes for fatal.
       retry: {
@@ -125,7 +128,7 @@ export class GroupConsumer {
     const chan = this.channels.get(batch.topic);
     if (!chan) return;
     const state = this.stateOf(batch.topic, batch.partition);
-    const size = chan.batch ?? chan.maxInFlight;
+    const size = Math.min(chan.batch ?? chan.maxInFlight, chan.maxInFlight);
     // A handler may take longer than the session: we are alive as long as it runs.
     const alive = setInterval(() => void heartbeat().catch(() => undefined), HEARTBEAT_MS);
     try {
@@ -157,13 +160,21 @@ export class GroupConsumer {
       } else fates[index] = await this.aside(chan, delivery, textOf(message), parsed.error, "NOT_JSON");
     }
     if (todo.length === 0) return fates;
-    const outcomes = await this.handling.run(
-      chan,
-      todo.map(({ payload }) => payload),
-      todo.map(({ delivery }) => delivery),
-    );
+    const slots = this.slotsOf(chan);
+    await slots.take(todo.length);
+    let errors: (Error | null)[];
+    try {
+      const outcomes = await this.handling.run(
+        chan,
+        todo.map(({ payload }) => payload),
+        todo.map(({ delivery }) => delivery),
+      );
+      errors = await Promise.all(outcomes);
+    } finally {
+      slots.give(todo.length);
+    }
     for (const [i, { index, payload, delivery }] of todo.entries()) {
-      const error = await outcomes[i];
+      const error = errors[i];
       fates[index] = error === null ? DONE : await this.judge(chan, state, delivery, payload, error);
     }
     return fates;
@@ -243,6 +254,12 @@ export class GroupConsumer {
       headers: headersOf(message),
       attempt,
     };
+  }
+
+  private slotsOf(chan: HubChannel): Slots {
+    let slots = this.slots.get(chan.name);
+    if (!slots) this.slots.set(chan.name, (slots = new Slots(chan.maxInFlight)));
+    return slots;
   }
 
   private stateOf(topic: string, partition: number): PartitionState {
