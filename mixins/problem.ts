@@ -24,12 +24,12 @@ export const BODY_LIMIT = "100kb";
 /** The error of ours that `error` is, wherever it came from; null for a bug. */
 export function hubError(error: unknown): HubError | null {
   if (error instanceof HubError) return error;
-  const { type, status } = error as { type?: string; status?: number };
+  const { type, status, code = status } = error as { type?: string; status?: number; code?: unknown };
   if (type === "entity.too.large") return new PayloadTooLargeError("100 kB");
   if (type === "entity.parse.failed") return ValidationError.of("", "the body is not JSON");
-  if (error instanceof URIError) return ValidationError.of("", "the path is not well-formed");
   if (type === "NOT_FOUND") return new NotFoundError();
-  if (type === "ERR_UNABLE_DECODE_PARAM") return ValidationError.of("", "the path is not well-formed");
+  if (error instanceof URIError || type === "UNABLE_DECODE_PARAM")
+    return ValidationError.of("", "the path is not well-formed");
   if (
     error instanceof Errors.ServiceNotFoundError ||
     error instanceof Errors.ServiceNotAvailableError ||
@@ -42,8 +42,12 @@ export function hubError(error: unknown): HubError | null {
       "SERVICE_UNAVAILABLE",
       "A service that is needed for this is not available; try again.",
     );
-  if (typeof status === "number" && status >= 400 && status < 500)
-    return new HubError("BAD_REQUEST", status, "The request cannot be read.");
+  // zlib's codes: the body says that it is compressed, and is not.
+  if (typeof code === "string" && code.startsWith("Z_"))
+    return ValidationError.of("", "the body cannot be decompressed");
+  // moleculer-web and body-parser, of a request that they refuse: `code` in the one, `status` in the other.
+  if (typeof code === "number" && code >= 400 && code < 500)
+    return new HubError("BAD_REQUEST", code, "The request cannot be read.");
   return null;
 }
 

@@ -199,6 +199,9 @@ export default defineService(({ broker, config, metrics }) => {
       },
     },
     actions: {
+      // The gateway's own action changes its request on the way: a second run would not find its path. What it
+      // calls is retried by itself.
+      rest: { retryPolicy: { enabled: false } },
       /** The dashboard's read model. */
       stats: async () => {
         const [orders, deadLetters, commands, events] = await Promise.all([
