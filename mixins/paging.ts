@@ -48,6 +48,8 @@ export async function newestFirst<D extends Document>(
   const conditions: Query[] = [query];
   if (page.after !== undefined) {
     const [value, id] = decodeCursor(page.after, 2);
+    // The first condition says nothing new: it lets an index start at the cursor.
+    conditions.push({ [field]: { $lte: value } });
     conditions.push({ $or: [{ [field]: { $lt: value } }, { [field]: value, _id: { $lt: id } }] });
   }
   const found = await adapter.find({

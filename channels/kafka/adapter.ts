@@ -81,7 +81,7 @@ export class KafkaAdapter extends HubAdapterBase {
       await admin.connect();
       this.admin = admin;
     }
-    await Promise.all((this.options.topics ?? []).map((topic) => this.makeTopic(topic)));
+    await this.makeTopics(this.options.topics ?? []);
     if (!this.publisher.isUp) await this.publisher.connect();
     this.reachable = true;
     this.connected = true;
@@ -133,31 +133,36 @@ export class KafkaAdapter extends HubAdapterBase {
     if (!this.publisher.isUp) throw new ChannelUnavailableError("Kafka is not connected.");
     // Only the first publish of a topic waits for it: later ones must not be overtaken.
     const topic = this.topics.get(channel);
-    if (topic !== READY) await this.makeTopic(channel);
+    if (topic !== READY) await this.makeTopics([channel]);
     return this.publisher.publish(channel, encode(payload, options ?? {}));
   }
 
-  /** Makes a topic unless it is there; an existing one stays as it is. */
-  private makeTopic(topic: string): Promise<void> {
-    const known = this.topics.get(topic);
-    if (known) return known;
-    const making = this.createTopic(topic).then(
-      () => void this.topics.set(topic, READY),
-      (error: Error) => {
-        this.topics.delete(topic);
-        throw new ChannelUnavailableError(`The topic ${topic} could not be made: ${error.message}`, {
-          cause: error,
-        });
-      },
-    );
-    this.topics.set(topic, making);
-    return making;
+  /** Makes those topics that are not there; an existing one stays as it is. */
+  private async makeTopics(topics: string[]): Promise<void> {
+    const fresh = topics.filter((topic) => !this.topics.has(topic));
+    if (fresh.length > 0) {
+      const making = this.createTopics(fresh).then(
+        () => fresh.forEach((topic) => this.topics.set(topic, READY)),
+        (error: Error) => {
+          for (const topic of fresh) this.topics.delete(topic);
+          throw new ChannelUnavailableError(`Topics could not be made: ${error.message}`, { cause: error });
+        },
+      );
+      for (const topic of fresh) this.topics.set(topic, making);
+    }
+    await Promise.all(topics.map((topic) => this.topics.get(topic)));
   }
 
-  private async createTopic(topic: string): Promise<void> {
+  private async createTopics(topics: string[]): Promise<void> {
     if (!this.admin) throw new Error("Kafka is not connected.");
     const { partitions: numPartitions = 6 } = this.options;
-    await this.admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+    const there = new Set(await this.admin.listTopics());
+    const missing = topics.filter((topic) => !there.has(topic));
+    if (missing.length === 0) return;
+    await this.admin.createTopics({
+      topics: missing.map((topic) => ({ topic, numPartitions })),
+      waitForLeaders: true,
+    });
   }
 
   protected override async join(chan: HubChannel): Promise<void> {
@@ -192,7 +197,7 @@ export class KafkaAdapter extends HubAdapterBase {
         if (this.consumers.has(group)) continue;
         const consumer = new GroupConsumer(this.kafka, group, new Map(channels), this.handling, this.logger);
         this.consumers.set(group, consumer);
-        void Promise.all([...channels.keys()].map((topic) => this.makeTopic(topic)))
+        void this.makeTopics([...channels.keys()])
           .catch((error: Error) => this.logger.warn(error.message))
           .then(() => {
             if (this.consumers.get(group) === consumer) consumer.start();
