@@ -134,5 +134,5 @@ async function timeline(orderId, signal) {
     causationId: event.causationId,
     data: event.data,
   }));
-  return { orderId, correlationId, entries: [...causesOf(events), ...entries] };
+  return { orderId, correlationId, entries: [...entries, ...causesOf(events)] };
 }

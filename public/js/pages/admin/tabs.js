@@ -9,7 +9,6 @@ const TABS = [
   ["/admin/plans", "Plans and seats"],
   ["/admin/audit", "Audit"],
   ["/admin/dead-letters", "Dead letters"],
-  ["/admin/replays", "Replays"],
   ["/admin/simulator", "Simulator"],
 ];
 

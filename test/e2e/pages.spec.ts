@@ -1,0 +1,349 @@
+import { randomUUID } from "node:crypto";
+import type { Browser } from "playwright-core";
+import { launchBrowser, openTab, type Tab } from "../support/browser";
+import type { Page as PageOf, Session } from "../support/client";
+import { ADMIN, makePlace, type Place } from "../support/environment";
+import { place, placed } from "../support/orders";
+import { signIn, signUp } from "../support/people";
+import { HubProcess } from "../support/process";
+import { waitFor } from "../support/wait";
+
+jest.setTimeout(60_000);
+
+const PASSWORD = "a good password";
+const PAGES = ["/plans", "/checkout?plan=pro", "/orders", "/subscriptions", "/notifications", "/account"];
+const ADMIN_PAGES = [
+  "/admin",
+  "/admin/orders",
+  "/admin/payments",
+  "/admin/users",
+  "/admin/plans",
+  "/admin/audit",
+  "/admin/dead-letters",
+  "/admin/simulator",
+];
+
+let where: Place;
+let hub: HubProcess;
+let browser: Browser;
+let url: string;
+const tabs: Tab[] = [];
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  where = await makePlace();
+  hub = await HubProcess.start(where.settings);
+  url = hub.client.url;
+});
+afterAll(async () => {
+  await browser?.close();
+  await hub?.end("SIGTERM");
+  await where?.remove();
+});
+afterEach(async () => {
+  await Promise.all(tabs.splice(0).map((tab) => tab.close()));
+});
+
+async function tabOf(options: Parameters<typeof openTab>[2] = {}): Promise<Tab> {
+  const tab = await openTab(browser, url, options);
+  tabs.push(tab);
+  return tab;
+}
+
+/** Somebody new, in a tab of their own. */
+async function newcomer(options: Parameters<typeof openTab>[2] = {}) {
+  const person = await signUp(hub.client);
+  const tab = await tabOf({ ...options, session: person.session });
+  return { ...tab, person };
+}
+
+const adminSession = async (): Promise<Session> => (await signIn(hub.client, ADMIN)).session;
+
+describe("a customer", () => {
+  test("signs up, orders, and sees the order become active without a reload", async () => {
+    const { page, errors, open } = await tabOf();
+    await open("/checkout?plan=pro");
+    await page.getByRole("link", { name: "Sign up" }).last().click();
+    await page.getByLabel("E-mail").fill(`${randomUUID()}@people.test`);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Create the account" }).click();
+
+    await page.getByRole("heading", { name: "Checkout" }).waitFor();
+    await page.getByRole("button", { name: "One more of Basic" }).click();
+    await page.evaluate("window.sameDocument = true");
+    await page.getByRole("button", { name: "Pay €38.00" }).click();
+
+    await page.locator(".order-facts").getByText("Active", { exact: true }).waitFor();
+    await page
+      .getByRole("button", { name: /^SubscriptionActivated/ })
+      .first()
+      .waitFor();
+    expect(await page.evaluate("window.sameDocument")).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  test("sees the journey as a picture whose steps open", async () => {
+    const { page, open, person } = await newcomer();
+    const { id } = await placed(person.client);
+    await open(`/orders/${id}`);
+
+    const step = page.getByRole("button", { name: /^PaymentProcessed, event of payments/ });
+    await step.click();
+    const panel = page.getByRole("complementary", { name: "PaymentProcessed" });
+    await panel.getByText(`"${id}"`).first().waitFor();
+    expect(await panel.getByRole("button", { name: /^Copy id/ }).count()).toBe(1);
+    expect(await page.locator(".edge").count()).toBeGreaterThan(5);
+
+    await page.keyboard.press("Escape");
+    expect(await panel.count()).toBe(0);
+    await page.locator("[data-entry]:focus").getByText("PaymentProcessed").waitFor();
+  });
+
+  test("is told by a toast and a count, and reads the notification", async () => {
+    const { page, open, person } = await newcomer();
+    await open("/plans");
+    await page.locator(".live-dot[data-state=live]").waitFor();
+    await place(person.client);
+
+    await page.getByRole("status").getByText("Payment received").waitFor();
+    await page.getByRole("link", { name: "Notifications, 2 unread" }).click();
+    await page.getByRole("button", { name: "Mark read: Payment received" }).click();
+    await page.getByRole("link", { name: "Notifications, 1 unread" }).waitFor();
+
+    await open("/notifications");
+    await page.getByRole("link", { name: "Notifications, 1 unread" }).waitFor();
+  });
+
+  test("sees why a payment failed", async () => {
+    const { page, open } = await newcomer();
+    await open("/checkout?plan=basic");
+    await page.getByLabel("Card without funds").check();
+    await page.getByRole("button", { name: "Pay €9.00" }).click();
+    const facts = page.locator(".order-facts");
+    await facts.getByText("Payment failed", { exact: true }).waitFor();
+    expect(await facts.getByText(/insufficient/i).count()).toBe(1);
+  });
+
+  test("sees that the fraud check refused, with a way to the order", async () => {
+    const { page, open } = await newcomer();
+    await open("/checkout?plan=business");
+    await page.getByLabel("Business", { exact: true }).fill("9");
+    await page.getByText("Above 1,000.00 the fraud check rejects the order.").waitFor();
+    await page.getByRole("button", { name: "Pay €2,610.00" }).click();
+    await page.getByText("FRAUD_SUSPECTED").waitFor();
+    await page.getByRole("link", { name: "See the rejected order" }).click();
+    await page.locator(".order-facts").getByText("Rejected", { exact: true }).waitFor();
+  });
+
+  test("cancels after being asked, and sees the refund", async () => {
+    const { page, open, person } = await newcomer();
+    const { id } = await placed(person.client);
+    await open(`/orders/${id}`);
+    await page.getByRole("button", { name: `Cancel order ${id}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel the order" }).click();
+    const facts = page.locator(".order-facts");
+    await facts.getByText("Cancelled", { exact: true }).waitFor();
+    await facts.getByText("Refunded", { exact: true }).waitFor();
+  });
+
+  test("orders by the keyboard alone", async () => {
+    const { page, open } = await newcomer();
+    await open("/plans");
+    await page.getByRole("link", { name: "Choose Basic" }).waitFor();
+    const tabTo = async (name: RegExp) => {
+      for (let presses = 0; presses < 60; presses++) {
+        await page.keyboard.press("Tab");
+        const label = await page.evaluate<string>(
+          "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent",
+        );
+        if (name.test(label)) return;
+      }
+      throw new Error(`The keyboard does not come to ${String(name)}.`);
+    };
+    await tabTo(/^Choose\s*Basic/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Pay €9.00" }).waitFor();
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+    await tabTo(/^Pay/);
+    await page.keyboard.press("Enter");
+    await page.locator(".order-facts").getByText("Active", { exact: true }).waitFor();
+  });
+
+  test("is signed out in every tab at once", async () => {
+    const { page, open } = await newcomer();
+    await open("/orders");
+    const other = await page.context().newPage();
+    await other.goto(`${url}/#/subscriptions`);
+    await page.getByLabel("Account").click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await other.getByRole("heading", { name: "Sign in" }).waitFor();
+  });
+
+  test("keeps the session when the access token ends, with one refresh for all tabs", async () => {
+    const { page, open, person } = await newcomer();
+    await open("/plans");
+    await page.evaluate(`{
+      const state = JSON.parse(localStorage.getItem("hub.session"));
+      localStorage.setItem("hub.session", JSON.stringify({ ...state, expiresAt: 0 }));
+    }`);
+    const refreshes: string[] = [];
+    page.context().on("request", (request) => {
+      if (request.url().endsWith("/api/auth/refresh")) refreshes.push(request.url());
+    });
+    const other = await page.context().newPage();
+    await Promise.all([page.goto(`${url}/?again#/orders`), other.goto(`${url}/#/orders`)]);
+    await Promise.all(
+      [page, other].map((tab) => tab.getByRole("heading", { name: "No orders yet" }).waitFor()),
+    );
+    const token = await page.evaluate(`JSON.parse(localStorage.getItem("hub.session")).accessToken`);
+    expect(token).not.toBe(person.session.accessToken);
+    expect(refreshes).toHaveLength(1);
+  });
+
+  test("sees the fields that the hub refuses", async () => {
+    const { page, open } = await tabOf();
+    const { email } = await signUp(hub.client);
+    await open("/sign-up");
+    await page.getByRole("button", { name: "Create the account" }).click();
+    expect(await page.getByLabel("E-mail").getAttribute("aria-invalid")).toBe("true");
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Create the account" }).click();
+    await page.getByText("EMAIL_TAKEN").waitFor();
+  });
+});
+
+describe("an administrator", () => {
+  test("sees the order of a customer, as it is and as it was", async () => {
+    const customer = await signUp(hub.client);
+    const { id, createdAt } = await placed(customer.client);
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open(`/admin/orders?userId=${customer.id}`);
+    await page.getByRole("link", { name: "Basic × 1" }).click();
+    const facts = page.locator(".order-facts");
+    await facts.getByText("Active", { exact: true }).waitFor();
+    await page.getByRole("button", { name: /^OrderPlaced/ }).waitFor();
+    await open(`/admin/orders/${id}?at=${createdAt}`);
+    await facts.getByText("Pending", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Back to now" }).click();
+    await facts.getByText("Active", { exact: true }).waitFor();
+  });
+
+  test("makes a customer an administrator", async () => {
+    const { email } = await signUp(hub.client);
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open("/admin/users");
+    await page.getByRole("button", { name: `Make admin: ${email}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Make admin" }).click();
+    await page.getByRole("button", { name: `Make user: ${email}` }).waitFor();
+  });
+
+  test("publishes a plan with seats, and finds it for sale", async () => {
+    const name = `Course ${randomUUID().slice(0, 8)}`;
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open("/admin/plans");
+    await page.getByRole("button", { name: "New plan" }).click();
+    await page.getByLabel("Id", { exact: true }).fill(name.toLowerCase().replace(" ", "-"));
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Price").fill("12.50");
+    await page.getByLabel("Seats").fill("5");
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("button", { name: `Edit ${name}` }).waitFor();
+    await open("/plans");
+    await page.getByRole("article", { name }).getByText("€12.50").waitFor();
+  });
+
+  test("breaks the provider and finds the dead letter with its reason and payload", async () => {
+    const session = await adminSession();
+    const admin = hub.client.as(session.accessToken);
+    const customer = await signUp(hub.client);
+    const { page, open } = await tabOf({ session });
+    await open("/admin/simulator");
+    await page.getByLabel("Broken").check();
+    await page.getByRole("button", { name: "Switch" }).click();
+    await page.getByText("The provider is broken now.").waitFor();
+    try {
+      const { id } = await place(customer.client);
+      await waitFor(
+        async () => (await admin.get<PageOf<unknown>>("/api/admin/dead-letters")).body.items.length > 0,
+      );
+      await open("/admin/dead-letters");
+      await page.getByRole("button", { name: "payments.charge", exact: true }).first().click();
+      await page.getByRole("complementary").getByText(`"${id}"`).first().waitFor();
+    } finally {
+      await admin.put("/api/admin/simulator", { mode: "normal" });
+    }
+    await page.getByRole("complementary").getByRole("button", { name: "Redrive payments.charge" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Redrive" }).click();
+    await page.getByText("Sent again").waitFor();
+  });
+
+  test("is who a customer is not", async () => {
+    const { page, open } = await newcomer();
+    await open("/admin");
+    await page.getByRole("heading", { name: "Not allowed" }).waitFor();
+  });
+});
+
+describe("every page", () => {
+  /** Inputs without a label, buttons and links without a name, several or no h1. */
+  const FLAWS = `(() => {
+    const shown = (element) => element.checkVisibility();
+    const nameless = [...document.querySelectorAll("button, a, summary")].filter(
+      (e) => shown(e) && !(e.getAttribute("aria-label") ?? e.textContent).trim(),
+    );
+    const unlabelled = [...document.querySelectorAll("input, select, textarea")].filter(
+      (e) => shown(e) && !e.labels.length && !e.getAttribute("aria-label"),
+    );
+    const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+    return [
+      ...[...nameless, ...unlabelled].map((e) => e.outerHTML),
+      ...ids.filter((id, i) => ids.indexOf(id) !== i).map((id) => "twice: " + id),
+      ...(document.querySelectorAll("h1").length === 1 ? [] : ["not one h1"]),
+    ];
+  })()`;
+  const OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+  const loaded = (tab: Tab) => tab.page.waitForFunction("!document.querySelector('[aria-busy=true]')");
+
+  test.each([
+    ["a phone", { viewport: { width: 360, height: 740 } }],
+    ["a desktop in the dark", { colorScheme: "dark" as const }],
+  ])("has names for all, no errors and no sideways scrolling on %s", async (_, options) => {
+    const person = await signUp(hub.client);
+    const { id } = await placed(person.client);
+    const customer = await tabOf({ ...options, session: person.session });
+    const admin = await tabOf({ ...options, session: await adminSession() });
+    const visits = [
+      ...[...PAGES, `/orders/${id}`].map((path) => [customer, path] as const),
+      ...[...ADMIN_PAGES, `/admin/orders/${id}`].map((path) => [admin, path] as const),
+    ];
+    for (const [tab, path] of visits) {
+      await tab.open(path);
+      await loaded(tab);
+      expect([path, await tab.page.evaluate(FLAWS)]).toEqual([path, []]);
+      expect([path, await tab.page.evaluate(OVERFLOW)]).toEqual([path, 0]);
+    }
+    expect(customer.errors).toEqual([]);
+    expect(admin.errors).toEqual([]);
+  });
+
+  test("asks no other host", async () => {
+    const { page, open } = await newcomer();
+    const hosts = new Set<string>();
+    page.on("request", (request) => hosts.add(new URL(request.url()).host));
+    for (const path of PAGES) await open(path);
+    expect([...hosts]).toEqual([new URL(url).host]);
+  });
+
+  test("has the theme that was chosen, on the next visit too", async () => {
+    const { page, open } = await newcomer({ colorScheme: "light" });
+    const background = () => page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
+    await open("/plans");
+    const light = await background();
+    await page.getByRole("button", { name: "Use the dark theme" }).click();
+    const dark = await background();
+    expect(dark).not.toBe(light);
+    await open("/orders");
+    expect(await background()).toBe(dark);
+  });
+});
