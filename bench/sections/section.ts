@@ -1,0 +1,18 @@
+/** What one part of the bench has found. */
+export interface Report {
+  title: string;
+  /** The first row is the head. */
+  rows: string[][];
+  notes: string[];
+}
+
+export interface Options {
+  connections: number;
+  /** Seconds of one round of load. */
+  seconds: number;
+  rounds: number;
+  /** Orders to complete. */
+  orders: number;
+}
+
+export const onServers = (): boolean => Boolean(process.env.MONGO_URL);
