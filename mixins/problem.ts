@@ -4,7 +4,6 @@ import {
   MethodNotAllowedError,
   NotFoundError,
   PayloadTooLargeError,
-  TooManyRequestsError,
   TransientError,
   ValidationError,
 } from "../contracts/errors";
@@ -55,7 +54,8 @@ export function hubError(error: unknown): HubError | null {
 export function problemOf(error: HubError | null): { problem: Problem; headers: Record<string, string> } {
   const known = error ?? new HubError("INTERNAL_ERROR", 500, "Something went wrong on our side.");
   const headers: Record<string, string> = {};
-  if (known instanceof TooManyRequestsError) headers["Retry-After"] = String(known.retryAfter);
+  // By its details: one that came over the mesh has no class of its own.
+  if (known.status === 429) headers["Retry-After"] = String(known.details.retryAfter);
   else if (known.status === 503) headers["Retry-After"] = "1";
   if (known instanceof MethodNotAllowedError) headers.Allow = known.allow.join(", ");
   const { code, status, message: detail } = known;

@@ -23,6 +23,8 @@ export interface HttpParams {
 
 export interface HttpMeta {
   user?: Caller | null;
+  /** Where the request came from. */
+  address?: string;
   idempotencyKey?: string;
   $statusCode?: number;
   $responseHeaders?: Record<string, string>;

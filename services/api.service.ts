@@ -11,7 +11,7 @@ import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
 import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
-import { addressOf, RateLimits } from "../mixins/rate-limit";
+import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
 import { Sockets } from "../mixins/socket";
 import { serveVendor } from "../mixins/vendor";
@@ -64,13 +64,13 @@ const securityHeaders = helmet({
 /** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
 export default defineService(({ broker, config, metrics }) => {
   const guard = new Guard(broker);
-  const limits = new RateLimits(config);
+  const limit = new RequestLimit(config);
   const logger = broker.getLogger("api");
   let sockets: Sockets | null = null;
 
   /** Who asks, how much they may ask, and whether they may ask this. */
   async function admit(ctx: Context<unknown, HttpMeta>, _route: unknown, req: Request): Promise<void> {
-    const { access = "public", action = "" } = req.$alias ?? {};
+    const { access = "public" } = req.$alias ?? {};
     const address = addressOf(req, config.TRUST_PROXY);
     const token = bearer(req.headers.authorization);
     const known =
@@ -78,22 +78,20 @@ export default defineService(({ broker, config, metrics }) => {
         ? null
         : await guard.authenticate(token).catch((e: Error) => e);
     const claims = known instanceof Error ? null : known;
-    await limits.request(claims ? `user:${claims.sub}` : `address:${address}`);
+    await limit.request(claims ? `user:${claims.sub}` : `address:${address}`);
     if (access !== "public" && known instanceof Error) throw known;
     if (access === "admin" && claims) requireAdmin(claims);
     ctx.meta.user = claims && callerFrom(claims);
+    ctx.meta.address = address;
     const key = req.headers["idempotency-key"];
     if (key !== undefined) ctx.meta.idempotencyKey = String(key);
-    if (action === "auth.login") await limits.login(emailOf(req), address);
   }
 
-  async function fail(req: Request, res: ServerResponse, cause: unknown): Promise<void> {
+  function fail(req: Request, res: ServerResponse, cause: unknown): void {
     let error = hubError(cause);
     const methods = error?.status === 404 && !req.$alias ? methodsOf(req.originalUrl ?? "") : [];
     if (methods.length > 0) error = new MethodNotAllowedError(methods);
     if (!error) logger.error("A request failed by a bug of ours:", cause);
-    if (error?.code === "INVALID_CREDENTIALS")
-      await limits.failedLogin(emailOf(req), addressOf(req, config.TRUST_PROXY));
     if (res.headersSent) return void res.end();
     const { problem, headers } = problemOf(error);
     for (const [name, value] of Object.entries({ ...req.$ctx?.meta.$responseHeaders, ...headers }))
@@ -178,7 +176,7 @@ export default defineService(({ broker, config, metrics }) => {
         { path: "/vendor", use: [serveVendor()], mappingPolicy: "restrict", logging: false },
       ],
       assets: { folder: PUBLIC_FOLDER },
-      onError: (req: Request, res: ServerResponse, error: unknown) => void fail(req, res, error),
+      onError: (req: Request, res: ServerResponse, error: unknown) => fail(req, res, error),
     },
     methods: {
       /** Takes no new connections and lets the requests under way end, `DRAIN_MS` at most. */
@@ -195,7 +193,7 @@ export default defineService(({ broker, config, metrics }) => {
       },
       /** In place of moleculer-web's, which logs every refused request as an error. */
       errorHandler(req: Request, res: ServerResponse, error: unknown) {
-        void fail(req, res, error);
+        fail(req, res, error);
       },
     },
     actions: {
@@ -237,8 +235,3 @@ export default defineService(({ broker, config, metrics }) => {
     },
   };
 });
-
-const emailOf = ({ body }: Request): string => {
-  const email = (body as { email?: unknown } | undefined)?.email;
-  return typeof email === "string" ? email.slice(0, 254) : "";
-};

@@ -9,6 +9,7 @@ import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
 import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
+import { LoginLimit } from "../mixins/rate-limit";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { makePrivateKey, TokenSigner } from "../mixins/tokens";
 import type { Document, StoreAdapter } from "../store/types";
@@ -77,6 +78,7 @@ export default defineService(({ broker, config, database }) => {
   const keys = database.adapter<SigningKey>({ name: "signing_keys" });
   const rosters = database.adapter<Roster>({ name: "rosters" });
   const revocations = database.adapter<Revocation>({ name: "revocations", indexes: [{ fields: ["until"] }] });
+  const limit = new LoginLimit(config);
   let signer: TokenSigner | null = null;
   /** Verified for unknown addresses too, so that the time of an answer does not tell who has an account. */
   let decoy = "";
@@ -157,7 +159,10 @@ export default defineService(({ broker, config, database }) => {
   async function login(ctx: HttpContext) {
     const { email, password } = bodyOf(ctx, LoginBody);
     const user = await users.adapter.findOne({ email: email.toLowerCase() });
-    const good = await verify(user?.passwordHash ?? (decoy ||= await hash(newId())), password);
+    const good = await limit.attempt(email, ctx.meta.address ?? "", async () => {
+      const right = await verify(user?.passwordHash ?? (decoy ||= await hash(newId())), password);
+      return right && user !== null;
+    });
     if (!user || !good)
       throw new UnauthorizedError("INVALID_CREDENTIALS", "E-mail address or password is wrong.");
     const { _id: userId } = user;

@@ -1,3 +1,5 @@
+type Truthy<T> = Exclude<T, false | null | undefined | 0 | "">;
+
 /**
  * Polls every 10 ms until `probe` returns something truthy, and resolves with it.
  * @throws Error with the last value when `timeout` (ms) is over.
@@ -5,11 +7,11 @@
 export async function waitFor<T>(
   probe: () => T | Promise<T>,
   { timeout = 5_000 }: { timeout?: number } = {},
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const value = await probe();
-    if (value) return value;
+    if (value) return value as Truthy<T>;
     if (Date.now() > deadline) throw new Error(`Waited ${timeout} ms; the last value was ${String(value)}.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
