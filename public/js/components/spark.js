@@ -1,6 +1,8 @@
 import { h, put, svg } from "../dom.js";
 
 const KEEP = 60;
+/** With fewer values the line does not reach the right edge yet. */
+const FEW = 10;
 const [WIDTH, HEIGHT] = [120, 30];
 
 /** The last minutes of a number as a line; `add(value)` each time it is measured. */
@@ -24,15 +26,15 @@ export function spark(label) {
 function line(values) {
   const top = Math.max(...values, 1);
   const points = values.map((value, i) => {
-    const x = WIDTH - (values.length - 1 - i) * (WIDTH / (KEEP - 1));
+    const x = (i * WIDTH) / (Math.max(values.length, FEW) - 1);
     return `${x.toFixed(1)} ${(HEIGHT - (value / top) * (HEIGHT - 2)).toFixed(1)}`;
   });
   const path = `M${points.join("L")}`;
-  const first = points[0].split(" ")[0];
+  const last = points.at(-1).split(" ")[0];
   return svg(
     "svg",
     { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("path", { class: "area", d: `${path}L${WIDTH} ${HEIGHT}L${first} ${HEIGHT}Z` }),
+    svg("path", { class: "area", d: `${path}L${last} ${HEIGHT}L0 ${HEIGHT}Z` }),
     svg("path", { d: path }),
   );
 }
