@@ -1,0 +1,8 @@
+import base from "../../../jest.config.js";
+
+/** @type {import("jest").Config} */
+export default {
+  ...base,
+  rootDir: "../../..",
+  testMatch: ["<rootDir>/test/conformance/channels/{stock.checks,{embedded,amqp,kafka}.spec}.ts"],
+};
