@@ -29,6 +29,7 @@ export function temporaryFolder(): string {
 export interface Child {
   /** What `ready` found in its output. */
   found: RegExpMatchArray;
+  pid: number;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -64,7 +65,7 @@ export function start(
       const found = ready.exec(output);
       if (!found) return;
       clearTimeout(late);
-      resolve({ found, stop });
+      resolve({ found, pid: child.pid ?? 0, stop });
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);

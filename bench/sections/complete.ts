@@ -1,10 +1,9 @@
-import { drained, ORDER, startHub, type BenchHub } from "../lib/hub";
+import { drained, ORDER, settled, startHub, type BenchHub } from "../lib/hub";
 import { load } from "../lib/load";
 import { ms, perSecond } from "../lib/stats";
 import type { Options, Report } from "./section";
 
 const WARM_UP_ORDERS = 500;
-const TIMEOUT_MS = 180_000;
 
 /** Places orders as fast as they are taken, and waits until each is ACTIVE, notified and audited. */
 export async function complete({ connections, orders }: Options): Promise<Report> {
@@ -29,15 +28,11 @@ export async function completedPerSecond(hub: BenchHub, connections: number, ord
   const url = `${hub.url}/api/orders`;
   await load({ url, token, body: ORDER, connections, amount: WARM_UP_ORDERS });
   await drained(hub);
-  const before = (await hub.stats()).orders.ACTIVE ?? 0;
 
   const from = performance.now();
   const placed = await load({ url, token, body: ORDER, connections, amount: orders });
   if (placed.failed > 0) throw new Error(`${placed.failed} orders were not accepted.`);
-  while (((await hub.stats()).orders.ACTIVE ?? 0) < before + orders) {
-    if (performance.now() - from > TIMEOUT_MS) throw new Error("The orders do not become ACTIVE.");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await settled(hub);
   const active = performance.now() - from;
   await drained(hub);
   const done = performance.now() - from;
