@@ -16,6 +16,8 @@ export interface Payment {
   /** Calls to the provider that asked for the charge. */
   attempts: number;
   reason?: string;
+  /** The order is over: what is not charged yet is not charged any more. */
+  refundAsked?: true;
   createdAt: string;
   updatedAt: string;
   /** Outcomes that were told, to be told again as they were. */
@@ -58,6 +60,16 @@ export function openPayment(
     attempts: 0,
     ...times,
   };
+}
+
+/** Whether the provider is still to be asked for the charge. */
+export const isToCharge = (payment: Payment): boolean => isOpen(payment) && !payment.refundAsked;
+
+/** Notes that the money is to go back, or never to be taken, before the provider is asked for it. */
+export function askRefund(payment: Payment, now: Now): Decision<Payment> | null {
+  if (payment.refundAsked || payment.status === "failed" || payment.status === "refunded")
+    return tellAgain(payment);
+  return { state: { ...payment, refundAsked: true, updatedAt: now.at }, messages: [] };
 }
 
 /** Tells again what came out, if anything did. */

@@ -28,7 +28,7 @@ const DECLINES: Record<string, string> = {
 /** A payment provider for development and tests, with a durable ledger, latency, outages and every test method. */
 export class SimulatedProvider implements PaymentProvider {
   constructor(
-    private readonly entries: StoreAdapter<LedgerEntry>,
+    private readonly book: StoreAdapter<LedgerEntry>,
     private readonly settings: () => Promise<SimulatorBody>,
   ) {}
 
@@ -51,19 +51,17 @@ export class SimulatedProvider implements PaymentProvider {
       at: Date.now(),
     };
     // The charge counts from the moment it arrives; only the answer is late.
-    const [isFirst] = await this.entries.insertEach([first]);
-    let entry = isFirst ? first : await this.entries.findById(_id);
+    const [isFirst] = await this.book.insertEach([first]);
+    let entry = isFirst ? first : await this.book.findById(_id);
     if (entry?.status === "attempted") {
       if (entry.calls <= FLAKY_FAILURES) {
-        await this.entries.updateEach([
-          { query: { _id, calls: entry.calls }, update: { $inc: { calls: 1 } } },
-        ]);
+        await this.book.updateEach([{ query: { _id, calls: entry.calls }, update: { $inc: { calls: 1 } } }]);
         throw new TransientError("PROVIDER_FLAKY", "The provider failed; it may work the next time.");
       }
-      await this.entries.updateEach([
+      await this.book.updateEach([
         { query: { _id, status: "attempted" }, update: { $set: { status: "succeeded" } } },
       ]);
-      entry = await this.entries.findById(_id);
+      entry = await this.book.findById(_id);
     }
     if (!entry) throw new TransientError("PROVIDER_FLAKY", "The provider lost the charge.");
     const answersAt = entry.at + Math.max(latencyMs, paymentMethod === "pm_sim_timeout" ? LATE_MS : 0);
@@ -86,24 +84,28 @@ export class SimulatedProvider implements PaymentProvider {
   }: Omit<ChargeRequest, "paymentMethod">): Promise<RefundOutcome> {
     await this.reachable();
     const never: LedgerEntry = { _id, amount, currency, status: "voided", calls: 0, at: Date.now() };
-    const [stored] = await this.entries.insertEach([never]);
+    const [stored] = await this.book.insertEach([never]);
     if (stored) return { result: "voided" };
-    await this.entries.updateEach([
+    await this.book.updateEach([
       { query: { _id, status: "succeeded" }, update: { $set: { status: "refunded" } } },
       { query: { _id, status: "attempted" }, update: { $set: { status: "voided" } } },
     ]);
-    const entry = await this.entries.findById(_id);
+    const entry = await this.book.findById(_id);
     return { result: entry?.status === "refunded" ? "refunded" : "voided" };
   }
 
   async *ledger(): AsyncIterable<BookEntry[]> {
     let after = "";
     for (;;) {
-      const page = await this.entries.find({ query: { _id: { $gt: after } }, sort: "_id", limit: PAGE });
+      const page = await this.book.find({ query: { _id: { $gt: after } }, sort: "_id", limit: PAGE });
       if (page.length === 0) return;
-      yield page.map(({ _id: orderId, status, amount }) => ({ orderId, status, amount }));
+      yield page.map(bookEntry);
       after = page.at(-1)?._id ?? "";
     }
+  }
+
+  async entries(keys: string[]): Promise<BookEntry[]> {
+    return (await this.book.findByIds(keys)).map(bookEntry);
   }
 
   private async reachable(): Promise<SimulatorBody> {
@@ -115,3 +117,5 @@ export class SimulatedProvider implements PaymentProvider {
     return settings;
   }
 }
+
+const bookEntry = ({ _id: orderId, status, amount }: LedgerEntry): BookEntry => ({ orderId, status, amount });

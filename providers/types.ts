@@ -16,6 +16,8 @@ export interface PaymentProvider {
   charge(request: ChargeRequest): Promise<ChargeOutcome>;
   /** Gives a charge back, or sees to it that it is never made. */
   refund(request: Omit<ChargeRequest, "paymentMethod">): Promise<RefundOutcome>;
-  /** The provider's own record of these keys, for reconciliation. */
+  /** The provider's whole record, page by page, for reconciliation. */
   ledger(): AsyncIterable<BookEntry[]>;
+  /** The record of some keys. */
+  entries(keys: string[]): Promise<BookEntry[]>;
 }

@@ -2,7 +2,8 @@ import { AdminPaymentsQuery, SimulatorBody } from "../contracts/api";
 import type { CommandOf } from "../contracts/commands";
 import { TransientError, isRetryable } from "../contracts/errors";
 import {
-  isOpen,
+  askRefund,
+  isToCharge,
   openPayment,
   recordCharge,
   recordRefund,
@@ -18,11 +19,14 @@ import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
 import { openProvider } from "../providers";
-import type { StoreAdapter } from "../store/types";
+import type { Query, StoreAdapter } from "../store/types";
 
 /** How long a call to the provider may take before its outcome counts as unknown, in milliseconds. */
 const PROVIDER_TIMEOUT_MS = 2_500;
 const PAGE = 1_000;
+/** A payment may be between the provider's word and our book when it is read: only what stays is a mismatch. */
+const RECHECKS = 5;
+const RECHECK_MS = 200;
 
 const view = ({ _id: id, amount, currency, status, attempts, reason, createdAt }: Payment) => ({
   id,
@@ -100,47 +104,59 @@ export default defineService(({ broker, config, database }) => {
     );
     return commands.map((command, i) => {
       const payment = states[i];
-      return payment && isOpen(payment) ? settle(charge(command, payment)) : null;
+      return payment && isToCharge(payment) ? settle(charge(command, payment)) : null;
     });
   }
 
   async function refund(command: CommandOf<"payments.refund">): Promise<void> {
     const { orderId, amount, currency } = command.data;
     const cause = causeOf(command);
-    const known = await payments.get(orderId);
-    if (known && !isOpen(known) && known.status !== "succeeded") {
-      await payments.change(orderId, cause, (state) => state && tellAgain(state));
-      return;
-    }
-    const outcome = await provider.refund({ idempotencyKey: orderId, amount, currency });
-    await payments.change(orderId, cause, (state, now) =>
-      recordRefund(state ?? openPayment(command.data, command.correlationId, now), outcome, now),
+    const payment = await payments.change(orderId, cause, (state, now) =>
+      state
+        ? askRefund(state, now)
+        : {
+            state: { ...openPayment(command.data, command.correlationId, now), refundAsked: true },
+            messages: [],
+          },
     );
+    if (payment && (payment.status === "failed" || payment.status === "refunded")) return;
+    const outcome = await provider.refund({ idempotencyKey: orderId, amount, currency });
+    await payments.change(orderId, cause, (state, now) => state && recordRefund(state, outcome, now));
   }
 
-  /** The books against the provider's ledger, page by page. */
+  /** Some of the books: those of these orders, or a page of all. */
+  async function books(query: Query): Promise<BookEntry[]> {
+    const found = await payments.adapter.find({
+      query,
+      sort: "_id",
+      limit: PAGE,
+      fields: ["status", "amount"],
+    });
+    return found.map(({ _id: orderId, status, amount }) => ({ orderId, status, amount }));
+  }
+
+  /** The books against the provider's ledger, page by page. What was under way is looked at again. */
   async function reconciliation() {
-    const books: BookEntry[] = [];
-    let after = "";
-    for (;;) {
-      const page = await payments.adapter.find({
-        query: { _id: { $gt: after } },
-        sort: "_id",
-        limit: PAGE,
-        fields: ["status", "amount"],
-      });
-      books.push(...page.map(({ _id: orderId, status, amount }) => ({ orderId, status, amount })));
-      if (page.length < PAGE) break;
-      after = page.at(-1)?._id ?? "";
+    const all: BookEntry[] = [];
+    for (let page = await books({}); page.length > 0;) {
+      all.push(...page);
+      page = page.length < PAGE ? [] : await books({ _id: { $gt: page.at(-1)?.orderId } });
     }
     const ledger: BookEntry[] = [];
     for await (const page of provider.ledger()) ledger.push(...page);
-    const refunds = books.filter(({ status }) => status === "refunded").length;
+    let mismatches = reconcile(all, ledger);
+    for (let round = 0; round < RECHECKS && mismatches.length > 0; round++) {
+      await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
+      const ids = mismatches.map(({ orderId }) => orderId);
+      const [ours, theirs] = await Promise.all([books({ _id: { $in: ids } }), provider.entries(ids)]);
+      mismatches = reconcile(ours, theirs);
+    }
+    const refunds = all.filter(({ status }) => status === "refunded").length;
     return {
       orders: await broker.call<number>("orders.count"),
-      charges: books.filter(({ status }) => status === "succeeded").length + refunds,
+      charges: all.filter(({ status }) => status === "succeeded").length + refunds,
       refunds,
-      mismatches: reconcile(books, ledger),
+      mismatches,
     };
   }
 
