@@ -105,6 +105,7 @@ export const VARIABLES = {
       secret: true,
     },
   ),
+  STRIPE_URL: variable(url("https?"), "http://host[:port]", { default: "https://api.stripe.com" }),
   DATA_DIR: variable(Type.String({ minLength: 1 }), "a folder", { default: "./data" }),
   RATE_LIMIT: variable(limit, "requests a minute, 1 or more, or off", { read: limitOrOff, default: 600 }),
   LOGIN_RATE_LIMIT: variable(limit, "failed logins in 15 minutes, 1 or more, or off", {

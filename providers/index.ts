@@ -2,6 +2,7 @@ import type { Config } from "../config";
 import { SimulatorBody } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import type { Database, Document, StoreAdapter } from "../store/types";
+import { StripeProvider, type Intent } from "./stripe";
 import { SimulatedProvider, type LedgerEntry } from "./simulated";
 import type { PaymentProvider } from "./types";
 
@@ -18,8 +19,18 @@ const SETTINGS_TTL_MS = 500;
 
 /** The provider that `PAYMENT_PROVIDER` names. */
 export function openProvider(config: Config, database: Database): Provider {
-  if (config.PAYMENT_PROVIDER !== "simulated") throw new NotFoundError("payment provider");
-  return simulated(database);
+  return config.PAYMENT_PROVIDER === "stripe" ? stripe(config, database) : simulated(database);
+}
+
+function stripe({ STRIPE_SECRET_KEY = "", STRIPE_URL }: Config, database: Database): Provider {
+  const intents = database.adapter<Intent>({ name: "stripe_intents" });
+  const none = (): Promise<SimulatorBody> =>
+    Promise.reject(new NotFoundError("simulator: the provider is Stripe"));
+  return Object.assign(new StripeProvider(intents, STRIPE_SECRET_KEY, STRIPE_URL), {
+    collections: [intents] as unknown as StoreAdapter[],
+    settings: none,
+    set: none,
+  });
 }
 
 function simulated(database: Database): Provider {
