@@ -54,13 +54,16 @@ async function send(method, path, { query, body, headers, signal }) {
   }
 }
 
+/** A wrong password is no end; an expired token that could not be refreshed for want of an answer isn't either. */
+const ENDS_NOTHING = new Set(["INVALID_CREDENTIALS", "TOKEN_EXPIRED"]);
+
 async function answer(response, anyStatus = false) {
   const text = await response.text();
   const json = parse(text);
   if (response.ok || (anyStatus && json)) return json;
   const problem = json ?? {};
   problem.correlationId = response.headers.get("x-correlation-id") ?? undefined;
-  if (response.status === 401 && session.token && problem.code !== "INVALID_CREDENTIALS") {
+  if (response.status === 401 && session.token && !ENDS_NOTHING.has(problem.code)) {
     session.end({ tell: false });
   }
   if (response.status === 429) {

@@ -1,3 +1,5 @@
+import { forgetRotation, keepRotation, lastRotation } from "./rotation.js";
+
 /**
  * Who is signed in, in this tab and its siblings. Tokens lie in localStorage; a refresh token works once, so
  * tabs take turns (`navigator.locks`) and the late ones use what the first one got.
@@ -34,15 +36,19 @@ class Session extends EventTarget {
     this.#write(toState(answer, answer.user));
   }
 
-  /** Takes a newer copy of the user, as `GET /api/auth/me` gives it. */
+  /** Takes a newer copy of the user, as `GET /api/auth/me` gives it. Another tab may have newer tokens. */
   setUser(user) {
-    if (this.#state) this.#write({ ...this.#state, user });
+    return withLock(() => {
+      const stored = read();
+      if (stored?.user.id === user.id) this.#write({ ...stored, user });
+    });
   }
 
   /** Forgets the session; the server is told, but not waited for. */
   end({ tell = true } = {}) {
     const refreshToken = this.#state?.refreshToken;
     this.#write(null);
+    void forgetRotation();
     if (tell && refreshToken) void post("/api/auth/logout", { refreshToken }).catch(() => undefined);
   }
 
@@ -62,25 +68,29 @@ class Session extends EventTarget {
 
   async #refresh(stale) {
     const stored = read();
-    if (!stored) return this.#adopt(null) ?? false;
-    if (stored.accessToken !== stale) return this.#adopt(stored) ?? true;
+    if (!stored) return this.#adopt(null);
+    if (stored.accessToken !== stale) return this.#adopt(stored);
+    const last = await lastRotation();
+    if (last?.spent === stored.refreshToken) return this.#write(last.state);
     const response = await post("/api/auth/refresh", { refreshToken: stored.refreshToken });
     if (response.ok) {
       const answer = await response.json();
-      this.#write(toState(answer, answer.user ?? stored.user));
-      return true;
+      const state = toState(answer, answer.user ?? stored.user);
+      await keepRotation(stored.refreshToken, state);
+      // Signed out meanwhile: that stays so.
+      return read() ? this.#write(state) : this.#adopt(null);
     }
     if (response.status !== 401 && response.status !== 400) throw new TypeError("refresh: no answer");
-    this.#write(null);
-    return false;
+    return this.#write(null);
   }
 
   #write(state) {
     if (state) localStorage.setItem(KEY, JSON.stringify(state));
     else localStorage.removeItem(KEY);
-    this.#adopt(state);
+    return this.#adopt(state);
   }
 
+  /** Whether there is a session now. */
   #adopt(state) {
     const before = this.#state;
     this.#state = state;
@@ -89,6 +99,7 @@ class Session extends EventTarget {
       this.dispatchEvent(new Event("user"));
     }
     if (before?.accessToken !== state?.accessToken) this.dispatchEvent(new Event("token"));
+    return state !== null;
   }
 
   #schedule() {

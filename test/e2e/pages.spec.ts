@@ -182,6 +182,7 @@ describe("a customer", () => {
   test("keeps the session when the access token ends, with one refresh for all tabs", async () => {
     const { page, open, person } = await newcomer();
     await open("/plans");
+    await page.locator(".live-dot[data-state=live]").waitFor();
     await page.evaluate(`{
       const state = JSON.parse(localStorage.getItem("hub.session"));
       localStorage.setItem("hub.session", JSON.stringify({ ...state, expiresAt: 0 }));
