@@ -1,0 +1,91 @@
+import type { OrderView, Reconciliation } from "../support/client";
+import { ADMIN, makePlace, type Place } from "../support/environment";
+import { isOver, VISA } from "../support/orders";
+import { signIn, signUp } from "../support/people";
+import { HubProcess } from "../support/process";
+import { connectSocket } from "../support/socket";
+import { waitFor } from "../support/wait";
+
+/** DESIGN.md: exit 0 within 10 s. */
+const STOP_MS = 10_000;
+
+let place: Place;
+let hub: HubProcess;
+
+beforeEach(async () => {
+  place = await makePlace();
+  hub = await HubProcess.start(place.settings);
+});
+afterEach(async () => {
+  await hub?.end("SIGKILL");
+  await place?.remove();
+});
+
+async function terminate(): Promise<void> {
+  const began = Date.now();
+  expect(await hub.end("SIGTERM")).toEqual({ code: 0, signal: null });
+  expect(Date.now() - began).toBeLessThan(STOP_MS);
+}
+
+test("SIGTERM under load ends with 0, and loses nothing that was accepted", async () => {
+  const { client } = await signUp(hub.client);
+  const socket = await connectSocket(client.url, { token: client.token });
+  const accepted: string[] = [];
+  const failures = new Set<number>();
+  const shopping = Array.from({ length: 8 }, async () => {
+    while (hub.running) {
+      try {
+        const { status, body } = await client.post<OrderView>("/api/orders", VISA);
+        if (status === 202) accepted.push(body.id);
+        else failures.add(status);
+      } catch {
+        // A connection that is refused: the hub takes no new work.
+      }
+    }
+  });
+  await waitFor(() => accepted.length > 50);
+  await terminate();
+  await Promise.all(shopping);
+  socket.close();
+  expect([...failures].filter((status) => status !== 503)).toEqual([]);
+
+  hub = await HubProcess.start(place.settings);
+  const admin = (await signIn(hub.client, ADMIN)).client;
+  const orders = await waitFor(
+    async () => {
+      const all = await admin.all<OrderView>("/api/admin/orders");
+      return all.every(isOver) && all;
+    },
+    { timeout: 20_000 },
+  );
+  const known = new Set(orders.map(({ id }) => id));
+  expect(accepted.filter((id) => !known.has(id))).toEqual([]);
+  expect(orders.every(({ status }) => status === "ACTIVE")).toBe(true);
+  const { body } = await admin.get<Reconciliation>("/api/admin/payments/reconciliation");
+  expect(body).toEqual({ orders: orders.length, charges: orders.length, refunds: 0, mismatches: [] });
+});
+
+test("SIGTERM while a charge is slow still ends in time, and the charge is made once", async () => {
+  const { client } = await signUp(hub.client);
+  const { body: order } = await client.post<OrderView>("/api/orders", {
+    ...VISA,
+    paymentMethod: "pm_sim_timeout",
+  });
+  const { client: admin } = await signIn(hub.client, ADMIN);
+  await waitFor(async () => (await admin.all(`/api/admin/payments?orderId=${order.id}`)).length === 1);
+  await terminate();
+  hub = await HubProcess.start(place.settings);
+  const again = hub.client.as(client.token);
+  await waitFor(
+    async () => (await again.get<OrderView>(`/api/orders/${order.id}`)).body.status === "ACTIVE",
+    { timeout: 20_000 },
+  );
+  const { body } = await hub.client.as(admin.token).get<Reconciliation>("/api/admin/payments/reconciliation");
+  expect(body).toEqual({ orders: 1, charges: 1, refunds: 0, mismatches: [] });
+});
+
+test("an idle hub that gets SIGTERM, or SIGINT, ends at once", async () => {
+  await terminate();
+  hub = await HubProcess.start(place.settings);
+  expect(await hub.end("SIGINT")).toEqual({ code: 0, signal: null });
+});
