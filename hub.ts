@@ -1,16 +1,29 @@
-import { loadConfig } from "./config";
+import type { Server } from "node:http";
+import type { REPLServer } from "node:repl";
+import { loadConfig, type Config } from "./config";
 import { ConfigError } from "./contracts/errors";
-import { startNode } from "./node";
+import { startNode, type Node } from "./node";
+import { completing } from "./repl";
 
 /** The program: one node of the hub, all services in one process unless `SERVICES` says otherwise. */
 async function main(): Promise<void> {
   const started = Date.now();
-  const config = loadConfig();
-  const node = await startNode(config);
-  const { server } = (node.broker.getLocalService("api") ?? {}) as { server?: import("node:http").Server };
+  const repl = process.argv.includes("--repl");
+  const own = loadConfig();
+  const beside = repl && own.TRANSPORTER !== undefined && !process.env.SERVICES;
+  const config = beside ? besideTheMesh(own) : own;
+  const node = await startNode(config).catch((error: Error) => {
+    if (repl && error instanceof ConfigError && error.message.includes("another process owns"))
+      throw taken(own);
+    throw error;
+  });
+  if (beside) await find(node);
+  const { server } = (node.broker.getLocalService("api") ?? {}) as { server?: Server };
   const address = server?.address();
   const where =
-    address && typeof address === "object" ? `http://localhost:${address.port}` : config.SERVICES.join(", ");
+    address && typeof address === "object"
+      ? `http://localhost:${address.port}`
+      : config.SERVICES.join(", ") || "REPL of the mesh";
   process.stdout.write(
     `Subscription Hub is ready: ${where} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
   );
@@ -23,8 +36,30 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  if (process.argv.includes("--repl")) node.broker.repl();
+  if (repl) completing(node.broker.repl() as unknown as REPLServer);
 }
+
+/** How long the REPL waits for the mesh to answer, in milliseconds. */
+const FIND_MS = 10_000;
+
+/** A node for the REPL alone: it runs no services, and takes no name or port from a node on this machine. */
+const besideTheMesh = (config: Config): Config => ({
+  ...config,
+  SERVICES: [],
+  NODE_ID: `repl-${process.pid}`,
+  METRICS_PORT: undefined,
+});
+
+async function find({ broker }: Node): Promise<void> {
+  await broker.waitForServices(["orders", "audit"], FIND_MS).catch(() => {
+    process.stderr.write("No node of the mesh runs orders and audit yet: commands fail until one does.\n");
+  });
+}
+
+const taken = ({ DATA_DIR }: Config): ConfigError =>
+  new ConfigError(
+    `Another process owns ${DATA_DIR}, so its own REPL is needed: start the hub with "npm run repl" or "npm run dev" instead of "npm start".`,
+  );
 
 main().catch((error: Error) => {
   process.stderr.write(`${error instanceof ConfigError ? error.message : (error.stack ?? error.message)}\n`);

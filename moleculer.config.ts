@@ -6,6 +6,7 @@ import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
 import { HUB_STARTED } from "./mixins/hub";
 import { handlerMetrics, Metrics } from "./mixins/metrics";
+import { replCommands } from "./repl";
 import { openDatabase } from "./store";
 import type { Database } from "./store/types";
 
@@ -59,6 +60,7 @@ export function brokerOptions(config: Config, database: Database): BrokerOptions
     heartbeatTimeout: 6,
     registry: { preferLocal: true },
     skipProcessEventRegistration: true,
+    replCommands,
     middlewares: [
       {
         created: (broker: ServiceBroker) =>

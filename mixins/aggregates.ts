@@ -1,6 +1,6 @@
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import { COMMANDS } from "../contracts/commands";
-import { messageId, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
+import { messageId, messageType, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
 import { ConflictError } from "../contracts/errors";
 import { EVENTS } from "../contracts/events";
 import { newId } from "../contracts/ids";
@@ -31,6 +31,15 @@ export interface Change<S extends State> {
   cause: Cause;
   /** Decides on what is stored now; null: nothing to change. Runs again when another writer was faster. */
   decide(state: S | null, now: Now): Decision<S> | null;
+}
+
+/** What an aggregate has stored and not sent yet. */
+export interface UnsentMessages {
+  id: string;
+  /** The node that sends it, if one does. */
+  owner?: string;
+  /** `timestamp` is ISO 8601. */
+  messages: { type: string; timestamp: string }[];
 }
 
 const ROUNDS = 25;
@@ -153,6 +162,20 @@ export class Aggregates<S extends State> {
     return current === before ? null : current;
   }
 
+  /** What is still to be sent, the longest due first; `limit` aggregates at most. */
+  async unsent(limit: number): Promise<UnsentMessages[]> {
+    const query = { outboxDueAt: { $exists: true } };
+    const found = await this.adapter.find({ query, sort: "outboxDueAt", limit });
+    return found.map(({ _id: id, outbox, outboxOwner: owner }) => ({
+      id,
+      ...(owner && { owner }),
+      messages: outbox.map(({ message }) => ({
+        type: messageType(message) ?? "unknown",
+        timestamp: message.timestamp,
+      })),
+    }));
+  }
+
   private birth(state: S, messages: Draft[], cause: Cause): Stored<S> {
     const blank: Stored<S> = { ...state, version: 1, sequence: 0, outbox: [] };
     const document = this.speak(blank, messages, [], cause);
@@ -241,6 +264,14 @@ export function aggregates(
   const adapters = [...further.map((a) => a.adapter), ...collections] as unknown as StoreAdapter[];
   return {
     mixins: [store(main.adapter as unknown as StoreAdapter, ...adapters)],
+    actions: {
+      /** For the operators: what the service has stored and not sent yet. */
+      outbox: {
+        visibility: "public",
+        handler: async (ctx: Context<{ limit: number }>) =>
+          (await Promise.all(all.map((one) => one.unsent(ctx.params.limit)))).flat(),
+      },
+    },
     events: {
       // The channels connect after the services have started: nothing can be sent before.
       [HUB_STARTED]() {

@@ -131,6 +131,14 @@ export default defineService(({ broker, database }) => {
         const found = await newestFirst(letters, query, page, "failedAt");
         return { ...found, items: found.items.map(letterView) };
       },
+      deadLetter: {
+        visibility: "public",
+        handler: async (ctx: HttpContext) => {
+          const letter = await letters.findById(idOf(ctx));
+          if (!letter) throw new NotFoundError("dead letter");
+          return letterView(letter);
+        },
+      },
       redrive,
       discard: async (ctx: HttpContext) =>
         answer(ctx, 202, letterView({ ...(await close(ctx, "discarded")), status: "discarded" })),

@@ -27,6 +27,7 @@ import {
   asOf,
   cancelOrder,
   mergeLines,
+  owes,
   placeOrder,
   recordFact,
   rejectOrder,
@@ -337,6 +338,20 @@ export default defineService(({ broker, config }) => {
         },
       },
 
+      /** Orders that wait longer than a step may take, and for whom; the longest wait first. */
+      stuck: {
+        visibility: "public",
+        handler: async (ctx: Context<{ limit: number }>) => {
+          const query = { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } };
+          const found = await orders.adapter.find({ query, sort: "waitingSince", limit: ctx.params.limit });
+          return found.map((order) => ({
+            ...view(order),
+            owes: owes(order),
+            waitingSince: order.waitingSince,
+            asked: order.asked ?? 0,
+          }));
+        },
+      },
       /** How many orders the books have, and which are not charged. */
       count: { visibility: "public", handler: async (_ctx: Context) => orders.adapter.count({}) },
     },

@@ -132,7 +132,7 @@ export async function stockAmqpKit(url: string): Promise<ChannelKit> {
     },
     handOver: () => Promise.resolve({ module: join(__dirname, "stock-amqp.child.ts"), argument: url }),
     server: server ? { ...server, cut: async () => proxy.cut(), heal: async () => proxy.heal() } : undefined,
-    deadline: 15_000,
+    deadline: 20_000,
     close: () => proxy.close(),
   };
 }
@@ -208,7 +208,8 @@ export async function stockKafkaKit(url: string): Promise<ChannelKit> {
     handOver: () =>
       Promise.resolve({ module: join(__dirname, "stock-kafka.child.ts"), argument: brokers.join(",") }),
     blocksPartition: true,
-    deadline: 20_000,
+    // kafkajs finds out after thirty seconds that a member of a group has died.
+    deadline: 45_000,
     server: server ? { ...server, cut: server.pause, heal: server.resume } : undefined,
     close: () => reader.disconnect(),
   };
