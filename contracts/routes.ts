@@ -1,55 +1,90 @@
-/** Every call of the REST API: what it runs, and who may make it. The gateway's aliases come from this table. */
-export interface Route {
+import { Type, type TObject, type TSchema } from "@sinclair/typebox";
+import * as A from "./answers";
+import * as B from "./api";
+import type { ConflictCode } from "./errors";
+
+/** Every call of the REST API: what it runs, who may make it, what goes in and out. The gateway and OpenAPI read it. */
+export interface Route extends RouteDetails {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Below `/api`. */
   path: string;
   action: string;
   access: "public" | "user" | "admin";
+  summary: string;
 }
 
-const route = (access: Route["access"], call: string, action: string): Route => {
+interface RouteDetails {
+  body?: TSchema;
+  query?: TObject;
+  /** The schema of a good answer's body. */
+  answer?: TSchema;
+  /** Of a good answer; 200 when it is not said. */
+  status?: number;
+  /** Content type of a good answer, where it is not JSON. */
+  media?: string;
+  /** Codes beyond those that every call of its kind can give. */
+  errors?: (ConflictCode | "FRAUD_SUSPECTED" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | TokenCode)[];
+}
+type TokenCode = "TOKEN_INVALID" | "TOKEN_REVOKED" | "TOKEN_EXPIRED";
+
+const route = (
+  access: Route["access"],
+  call: string,
+  action: string,
+  summary: string,
+  details: RouteDetails = {},
+): Route => {
   const [method, path] = call.split(" ") as [Route["method"], string];
-  return { method, path, action, access };
+  return { method, path, action, access, summary, ...details };
 };
 
+const list = (item: TSchema, query: TObject = B.PageQuery): RouteDetails => ({ query, answer: A.Page(item) });
+const OneOrManyLines = Type.Union([B.OrderBody, B.OneLineOrderBody]);
+
+// One call a row: prettier would give each of them six.
+// prettier-ignore
 export const ROUTES: readonly Route[] = [
-  route("user", "POST /orders", "orders.place"),
-  route("user", "GET /orders", "orders.list"),
-  route("user", "GET /orders/:id", "orders.get"),
-  route("user", "GET /orders/:id/timeline", "orders.timeline"),
-  route("user", "POST /orders/:id/cancel", "orders.cancel"),
-  route("user", "GET /subscriptions", "orders.subscriptions"),
+  route("user", "POST /orders", "orders.place", "Place an order: it is accepted now and worked on behind", { body: OneOrManyLines, status: 202, answer: A.AcceptedOrder, errors: ["FRAUD_SUSPECTED", "IDEMPOTENCY_KEY_REUSED", "WRITE_CONFLICT"] }),
+  route("user", "GET /orders", "orders.list", "One's own orders, newest first", list(A.Order)),
+  route("user", "GET /orders/:id", "orders.get", "One of one's own orders", { answer: A.Order }),
+  route("user", "GET /orders/:id/timeline", "orders.timeline", "An order's way, from the request to the last notification", { answer: A.Timeline }),
+  route("user", "POST /orders/:id/cancel", "orders.cancel", "Cancel an order: seats go back, money too", { status: 202, answer: A.Order, errors: ["NOT_CANCELLABLE", "WRITE_CONFLICT"] }),
+  route("user", "GET /subscriptions", "orders.subscriptions", "What one's active orders gave", list(A.Subscription)),
 
-  route("public", "POST /auth/register", "auth.register"),
-  route("public", "POST /auth/login", "auth.login"),
-  route("public", "POST /auth/refresh", "auth.refresh"),
-  route("public", "POST /auth/logout", "auth.logout"),
-  route("user", "GET /auth/me", "auth.me"),
+  route("public", "POST /auth/register", "auth.register", "Sign up", { body: B.RegisterBody, status: 201, answer: A.Session, errors: ["EMAIL_TAKEN"] }),
+  route("public", "POST /auth/login", "auth.login", "Sign in", { body: B.LoginBody, answer: A.Session, errors: ["INVALID_CREDENTIALS", "WRITE_CONFLICT"] }),
+  route("public", "POST /auth/refresh", "auth.refresh", "Change a refresh token for new tokens; one that was used before ends its session", { body: B.RefreshBody, answer: A.Session, errors: ["TOKEN_INVALID", "TOKEN_REVOKED", "TOKEN_EXPIRED"] }),
+  route("public", "POST /auth/logout", "auth.logout", "End the session of a refresh token", { body: B.RefreshBody, status: 204 }),
+  route("user", "GET /auth/me", "auth.me", "Who one is", { answer: A.User }),
 
-  route("public", "GET /plans", "plans.list"),
-  route("public", "GET /plans/:id", "plans.get"),
+  route("public", "GET /plans", "plans.list", "The catalogue", list(A.Plan)),
+  route("public", "GET /plans/:id", "plans.get", "One plan", { answer: A.Plan }),
 
-  route("user", "GET /notifications", "notifications.list"),
-  route("user", "GET /notifications/preferences", "notifications.preferences"),
-  route("user", "PUT /notifications/preferences", "notifications.setPreferences"),
-  route("user", "POST /notifications/:id/read", "notifications.read"),
+  route("user", "GET /notifications", "notifications.list", "One's own notifications, oldest first", list(A.Notification)),
+  route("user", "GET /notifications/preferences", "notifications.preferences", "Where else one wants to be told", { answer: A.NotificationSettings }),
+  route("user", "PUT /notifications/preferences", "notifications.setPreferences", "Say where else one wants to be told", { body: B.Preferences, answer: A.NotificationSettings }),
+  route("user", "POST /notifications/:id/read", "notifications.read", "Mark a notification as read", { status: 204 }),
 
-  route("admin", "GET /admin/users", "auth.list"),
-  route("admin", "PATCH /admin/users/:id", "auth.setRole"),
-  route("admin", "DELETE /admin/users/:id", "auth.remove"),
-  route("admin", "GET /admin/orders", "orders.adminList"),
-  route("admin", "GET /admin/orders/:id", "orders.adminGet"),
-  route("admin", "POST /admin/orders/:id/cancel", "orders.adminCancel"),
-  route("admin", "GET /admin/payments", "payments.list"),
-  route("admin", "GET /admin/payments/reconciliation", "payments.reconciliation"),
-  route("admin", "POST /admin/plans", "plans.create"),
-  route("admin", "PATCH /admin/plans/:id", "plans.change"),
-  route("admin", "GET /admin/inventory", "inventory.list"),
-  route("admin", "GET /admin/audit", "audit.list"),
-  route("admin", "GET /admin/dead-letters", "audit.deadLetters"),
-  route("admin", "POST /admin/dead-letters/:id/redrive", "audit.redrive"),
-  route("admin", "POST /admin/dead-letters/:id/discard", "audit.discard"),
-  route("admin", "GET /admin/simulator", "payments.simulator"),
-  route("admin", "PUT /admin/simulator", "payments.setSimulator"),
-  route("admin", "GET /admin/stats", "api.stats"),
+  route("admin", "GET /admin/users", "auth.list", "All users, newest first", list(A.User)),
+  route("admin", "PATCH /admin/users/:id", "auth.setRole", "Change a user's role", { body: B.RoleBody, answer: A.User, errors: ["LAST_ADMIN", "WRITE_CONFLICT"] }),
+  route("admin", "DELETE /admin/users/:id", "auth.remove", "Delete a user and erase the personal data", { status: 204, errors: ["LAST_ADMIN", "WRITE_CONFLICT"] }),
+  route("admin", "GET /admin/orders", "orders.adminList", "All orders, newest first", list(A.Order, B.AdminOrdersQuery)),
+  route("admin", "GET /admin/orders/:id", "orders.adminGet", "Any order, now or as it was then", { query: B.AsOfQuery, answer: A.Order }),
+  route("admin", "POST /admin/orders/:id/cancel", "orders.adminCancel", "Cancel any order", { status: 202, answer: A.Order, errors: ["NOT_CANCELLABLE", "WRITE_CONFLICT"] }),
+  route("admin", "GET /admin/payments", "payments.list", "All payments, newest first", list(A.Payment, B.AdminPaymentsQuery)),
+  route("admin", "GET /admin/payments/reconciliation", "payments.reconciliation", "The books against the provider's ledger", { answer: A.Reconciliation }),
+  route("admin", "POST /admin/plans", "plans.create", "Put a plan up for sale", { body: B.PlanBody, status: 201, answer: A.Plan, errors: ["PLAN_EXISTS", "SEATS_IN_USE", "WRITE_CONFLICT"] }),
+  route("admin", "PATCH /admin/plans/:id", "plans.change", "Change a plan", { body: B.PlanPatch, answer: A.Plan, errors: ["SEATS_IN_USE", "WRITE_CONFLICT"] }),
+  route("admin", "GET /admin/inventory", "inventory.list", "Seats by plan: available and reserved are all there are", list(A.Stock)),
+  route("admin", "GET /admin/audit", "audit.list", "The event store, oldest first", list(A.AuditEntry, B.AuditQuery)),
+  route("admin", "GET /admin/dead-letters", "audit.deadLetters", "Messages that were put aside, newest first", list(A.DeadLetter, B.DeadLettersQuery)),
+  route("admin", "POST /admin/dead-letters/:id/redrive", "audit.redrive", "Send a dead letter again", { status: 202, answer: A.DeadLetter, errors: ["DEAD_LETTER_CLOSED"] }),
+  route("admin", "POST /admin/dead-letters/:id/discard", "audit.discard", "Give a dead letter up", { status: 202, answer: A.DeadLetter, errors: ["DEAD_LETTER_CLOSED"] }),
+  route("admin", "GET /admin/simulator", "payments.simulator", "The simulated payment provider's switch", { answer: A.Simulator }),
+  route("admin", "PUT /admin/simulator", "payments.setSimulator", "Move the switch", { body: B.SimulatorBody, answer: A.Simulator, errors: ["WRITE_CONFLICT"] }),
+  route("admin", "GET /admin/stats", "api.stats", "The dashboard's read model", { answer: A.Stats }),
+
+  route("public", "GET /openapi.json", "api.openapi", "This document", { answer: A.Document }),
+  route("public", "GET /asyncapi.json", "api.asyncapi", "The messages: AsyncAPI 3", { answer: A.Document }),
+  route("public", "GET /docs", "api.docs", "This reference as a page", { media: "text/html" }),
 ];

@@ -7,16 +7,7 @@ import {
   TransientError,
   ValidationError,
 } from "../contracts/errors";
-
-/** An error as RFC 9457 tells it: `application/problem+json`, with a stable `code`. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  code: string;
-  detail: string;
-  [extra: string]: unknown;
-}
+import { problemBody, type Problem } from "../contracts/problem";
 
 export const BODY_LIMIT = "100kb";
 
@@ -58,29 +49,5 @@ export function problemOf(error: HubError | null): { problem: Problem; headers: 
   if (known.status === 429) headers["Retry-After"] = String(known.details.retryAfter);
   else if (known.status === 503) headers["Retry-After"] = "1";
   if (known instanceof MethodNotAllowedError) headers.Allow = known.allow.join(", ");
-  const { code, status, message: detail } = known;
-  const problem: Problem = {
-    type: "about:blank",
-    title: TITLES[status] ?? "Error",
-    status,
-    code,
-    detail,
-    ...known.details,
-  };
-  return { problem, headers };
+  return { problem: problemBody(known), headers };
 }
-
-const TITLES: Record<number, string> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  409: "Conflict",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  422: "Unprocessable Content",
-  429: "Too Many Requests",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-};

@@ -1,0 +1,200 @@
+import { Type, type TSchema } from "@sinclair/typebox";
+import { SimulatorBody } from "./api";
+import { Line, OrderStatus, RefundStatus, Role } from "./events";
+import { Money } from "./money";
+
+/** What the REST API answers with. A newer hub may add fields, so that none of these is closed. */
+const Id = Type.String({ minLength: 1 });
+const Time = Type.String({ format: "date-time" });
+const Count = Type.Integer({ minimum: 0 });
+const Seats = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: "null: no limit" });
+const TextOrNull = Type.Union([Type.String(), Type.Null()]);
+const oneOf = (...names: string[]) => Type.Unsafe<string>({ type: "string", enum: names });
+
+export const User = Type.Object({
+  id: Id,
+  email: Type.String(),
+  name: TextOrNull,
+  role: Role,
+  createdAt: Time,
+});
+export const Session = Type.Object({
+  user: User,
+  accessToken: Type.String({ description: "a JWT (ES256); its keys are at /.well-known/jwks.json" }),
+  refreshToken: Type.String({ description: "good for one use" }),
+  expiresIn: Type.Integer({ description: "seconds until the access token expires" }),
+});
+export const Keys = Type.Object({
+  keys: Type.Array(
+    Type.Object({
+      kty: Type.String(),
+      crv: Type.String(),
+      x: Type.String(),
+      y: Type.String(),
+      kid: Type.String(),
+      alg: Type.String(),
+      use: Type.String(),
+    }),
+  ),
+});
+
+export const Plan = Type.Object({
+  id: Id,
+  name: Type.String(),
+  price: Money,
+  interval: oneOf("month", "year"),
+  seats: Seats,
+});
+export const Stock = Type.Object({ planId: Id, seats: Seats, available: Seats, reserved: Count });
+
+export const AcceptedOrder = Type.Object({
+  id: Id,
+  status: Type.Literal("PENDING"),
+  items: Type.Array(Line),
+  total: Money,
+  createdAt: Time,
+});
+export const Order = Type.Object({
+  id: Id,
+  userId: Id,
+  status: OrderStatus,
+  items: Type.Array(Line),
+  total: Money,
+  reason: Type.Optional(Type.String()),
+  refund: Type.Optional(RefundStatus),
+  review: Type.Optional(Type.Boolean({ description: "the fraud function did not answer in time" })),
+  createdAt: Time,
+  updatedAt: Time,
+  version: Type.Integer({ minimum: 1, description: "counts the facts that the order is made of" }),
+});
+export const Timeline = Type.Object({
+  orderId: Id,
+  correlationId: Id,
+  entries: Type.Array(
+    Type.Object({
+      at: Time,
+      kind: oneOf("request", "command", "event", "notification"),
+      type: Type.String(),
+      source: Type.String(),
+      id: Id,
+      causationId: TextOrNull,
+      data: Type.Unknown(),
+    }),
+  ),
+});
+export const Subscription = Type.Object({
+  id: Id,
+  orderId: Id,
+  planId: Id,
+  quantity: Type.Integer({ minimum: 1 }),
+  status: oneOf("ACTIVE", "CANCELLED"),
+  currentPeriodEnd: Time,
+});
+
+export const Payment = Type.Object({
+  id: Id,
+  orderId: Id,
+  amount: Count,
+  currency: Type.String(),
+  status: oneOf("pending", "succeeded", "failed", "refunded", "unknown"),
+  attempts: Count,
+  reason: Type.Optional(Type.String()),
+  createdAt: Time,
+});
+export const Reconciliation = Type.Object({
+  orders: Count,
+  charges: Count,
+  refunds: Count,
+  mismatches: Type.Array(Type.Object({ orderId: Id, expected: Type.String(), found: Type.String() })),
+});
+export const Simulator = Type.Object(SimulatorBody.properties);
+
+export const Notification = Type.Object({
+  id: Id,
+  type: Type.String({ description: "the type of the event that it tells of" }),
+  orderId: Id,
+  title: Type.String(),
+  body: Type.String(),
+  createdAt: Time,
+  read: Type.Boolean(),
+});
+export const NotificationSettings = Type.Object({
+  email: TextOrNull,
+  sms: TextOrNull,
+  push: TextOrNull,
+  webhook: TextOrNull,
+});
+
+export const AuditEntry = Type.Object({
+  id: Id,
+  eventId: Id,
+  eventType: Type.String(),
+  timestamp: Time,
+  version: Type.String(),
+  source: Type.String(),
+  correlationId: Id,
+  causationId: Id,
+  key: Id,
+  sequence: Count,
+  data: Type.Unknown(),
+});
+export const DeadLetter = Type.Object({
+  id: Id,
+  kind: oneOf("command", "event"),
+  channel: Type.String(),
+  type: Type.String(),
+  messageId: Id,
+  key: TextOrNull,
+  correlationId: TextOrNull,
+  service: Type.String({ description: "the consumer group that could not process it" }),
+  reason: Type.String(),
+  error: Type.Object({ name: Type.String(), message: Type.String(), stack: Type.String() }),
+  attempts: Count,
+  headers: Type.Record(Type.String(), Type.String()),
+  payload: Type.Unknown({ description: "the message; what was not JSON is here as a string" }),
+  failedAt: Time,
+  status: oneOf("open", "redriven", "discarded"),
+});
+export const Stats = Type.Object({
+  orders: Type.Record(Type.String(), Count, { description: "how many orders have each status" }),
+  revenue: Type.Array(Type.Object({ currency: Type.String(), amount: Count })),
+  outbox: Type.Object({ pending: Count, oldestSeconds: Type.Number({ minimum: 0 }) }),
+  lag: Type.Record(Type.String(), Count, { description: "messages that each consumer group has to do" }),
+  deadLetters: Count,
+  stuck: Count,
+});
+
+const State = oneOf("up", "down");
+export const Readiness = Type.Object({
+  status: oneOf("ok", "degraded", "unavailable"),
+  checks: Type.Object({
+    store: State,
+    commands: State,
+    events: State,
+    transporter: State,
+    services: Type.Record(Type.String(), State),
+  }),
+});
+export const Liveness = Type.Object({ status: Type.Literal("ok") });
+export const Document = Type.Record(Type.String(), Type.Unknown(), { description: "a JSON document" });
+
+/** RFC 9457. Some codes bring members of their own, such as `errors` or `orderId`. */
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  code: Type.String({ description: "stable: what programs go by" }),
+  detail: Type.String({ description: "for people" }),
+  errors: Type.Optional(
+    Type.Array(
+      Type.Object({ pointer: Type.String({ description: "RFC 6901" }), detail: Type.String() }),
+      { description: "of VALIDATION_ERROR: each field that is wrong" },
+    ),
+  ),
+  orderId: Type.Optional(Type.String()),
+  retryAfter: Type.Optional(Type.Integer({ description: "seconds" })),
+});
+
+/** A page of a list: `next` is given as `after` to go on. */
+export const Page = <S extends TSchema>(item: S) =>
+  Type.Object({ items: Type.Array(item), next: TextOrNull });
