@@ -1,5 +1,6 @@
 import dayjs from "dayjs";
 import utc from "dayjs/plugin/utc";
+import type { EventEnvelope } from "../contracts/envelope";
 import type { Line, OrderStatus, RefundStatus, SeatLine } from "../contracts/events";
 import { derivedId } from "../contracts/ids";
 import type { Money } from "../contracts/money";
@@ -70,6 +71,8 @@ export interface Order {
   askAt?: number;
   /** How often it has asked again for the step it waits for. */
   asked?: number;
+  /** Its OrderCancelled, to be told again as it was. */
+  told?: Record<string, EventEnvelope>;
 }
 
 /** How long a step of the saga may take before the order counts as stuck and asks again, in milliseconds. */
@@ -181,8 +184,9 @@ export function askAgain(order: Order, now: Now): Decision<Order> | null {
   const askAt = now.ms + Math.min(STEP_DEADLINE_MS * 2 ** asked, LONGEST_ASK_MS);
   const cancelled = order.status === "CANCELLED";
   const messages: Draft[] = [cancelled ? refund(order) : charge(order)];
-  if (cancelled) messages.push(cancellation(order));
-  return { state: { ...order, asked, askAt }, messages };
+  // The same event, not one more: the seats go back once, and its user is told once.
+  const again = cancelled ? Object.values(order.told ?? {}) : [];
+  return { state: { ...order, asked, askAt }, messages, again };
 }
 
 /** The order as it was at a moment, or null when it was not there yet. */
@@ -276,7 +280,8 @@ function refund({ _id: orderId, userId, total, reason = "" }: Order): Draft {
 }
 
 function cancellation({ _id: orderId, userId, reason = "", refund = "none", items }: Order): Draft {
-  return { event: "OrderCancelled", data: { orderId, userId, reason, refund, items: items.map(seatLine) } };
+  const data = { orderId, userId, reason, refund, items: items.map(seatLine) };
+  return { event: "OrderCancelled", keep: true, data };
 }
 
 export type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
