@@ -10,6 +10,8 @@ export interface ScriptedServer {
   kill(): Promise<void>;
   start(): Promise<void>;
   restart(): Promise<void>;
+  /** Stops it and deletes its data. */
+  wipe(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
 }
@@ -23,6 +25,7 @@ export function scriptedServer(name: string, url: string): ScriptedServer | null
   return {
     kill: act("kill"),
     start: act("up"),
+    wipe: act("wipe"),
     pause: act("pause"),
     resume: act("resume"),
     async restart() {
