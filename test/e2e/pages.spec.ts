@@ -8,7 +8,7 @@ import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const PASSWORD = "a good password";
 const PAGES = ["/plans", "/checkout?plan=pro", "/orders", "/subscriptions", "/notifications", "/account"];
