@@ -186,10 +186,9 @@ export const Problem = Type.Object({
   code: Type.String({ description: "stable: what programs go by" }),
   detail: Type.String({ description: "for people" }),
   errors: Type.Optional(
-    Type.Array(
-      Type.Object({ pointer: Type.String({ description: "RFC 6901" }), detail: Type.String() }),
-      { description: "of VALIDATION_ERROR: each field that is wrong" },
-    ),
+    Type.Array(Type.Object({ pointer: Type.String({ description: "RFC 6901" }), detail: Type.String() }), {
+      description: "of VALIDATION_ERROR: each field that is wrong",
+    }),
   ),
   orderId: Type.Optional(Type.String()),
   retryAfter: Type.Optional(Type.Integer({ description: "seconds" })),

@@ -23,7 +23,9 @@ interface RouteDetails {
   /** Content type of a good answer, where it is not JSON. */
   media?: string;
   /** Codes beyond those that every call of its kind can give. */
-  errors?: (ConflictCode | "FRAUD_SUSPECTED" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | TokenCode)[];
+  errors?: (
+    ConflictCode | "FRAUD_SUSPECTED" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | TokenCode
+  )[];
 }
 type TokenCode = "TOKEN_INVALID" | "TOKEN_REVOKED" | "TOKEN_EXPIRED";
 

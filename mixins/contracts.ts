@@ -2,16 +2,18 @@ import type { Middleware } from "moleculer";
 import type { BatchHandler, Delivery, HubChannel, Outcome } from "../channels/types";
 import { DEAD_LETTERS } from "../channels/types";
 import { contractError } from "../contracts/messages";
+import { upcast } from "../contracts/upcasters";
 
 /**
- * Holds every incoming message against its contract before a handler sees it: one that breaks it is
+ * Reads an old message as today's version, and holds every incoming one against its contract before a handler sees it: one that breaks it is
  * refused for good, its neighbours go on.
  */
 export const contracts: Middleware = {
   name: "Contracts",
   localChannel(next: BatchHandler, chan: HubChannel): BatchHandler {
     if (chan.name === DEAD_LETTERS) return next;
-    return async (payloads: unknown[], deliveries: Delivery[]): Promise<Outcome[]> => {
+    return async (received: unknown[], deliveries: Delivery[]): Promise<Outcome[]> => {
+      const payloads = received.map((message) => upcast(message));
       const outcomes: Outcome[] = payloads.map(contractError);
       const good = payloads.flatMap((_, i) => (outcomes[i] ? [] : [i]));
       if (good.length === 0) return outcomes;

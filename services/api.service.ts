@@ -1,14 +1,18 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 import helmet from "helmet";
 import type { Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { ROOT } from "../config/paths";
+import { asyncapi } from "../contracts/asyncapi";
 import { MethodNotAllowedError } from "../contracts/errors";
+import { openapi } from "../contracts/openapi";
 import { ROUTES, type Route } from "../contracts/routes";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
+import { HttpServer } from "../mixins/http-server";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
 import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
@@ -179,6 +183,10 @@ export default defineService(({ broker, config, metrics }) => {
       onError: (req: Request, res: ServerResponse, error: unknown) => fail(req, res, error),
     },
     methods: {
+      createServer() {
+        const gateway = this as unknown as { server: Server; httpHandler: RequestListener };
+        gateway.server = new HttpServer((req, res) => gateway.httpHandler(req, res));
+      },
       /** Takes no new connections and lets the requests under way end, `DRAIN_MS` at most. */
       async drain() {
         const { server } = this as unknown as { server: Server };
@@ -200,6 +208,13 @@ export default defineService(({ broker, config, metrics }) => {
       // The gateway's own action changes its request on the way: a second run would not find its path. What it
       // calls is retried by itself.
       rest: { retryPolicy: { enabled: false } },
+      openapi: () => openapi(),
+      asyncapi: () => asyncapi(),
+      /** A page that reads the OpenAPI document. */
+      docs: (ctx: Context<unknown, HttpMeta & { $responseType?: string }>) => {
+        ctx.meta.$responseType = "text/html; charset=utf-8";
+        return readFile(join(PUBLIC_FOLDER, "docs", "index.html"), "utf8");
+      },
       /** The dashboard's read model. */
       stats: async () => {
         const [orders, deadLetters, commands, events] = await Promise.all([
