@@ -4,7 +4,17 @@ import type { OrderStatus } from "../contracts/events";
 import type { Money } from "../contracts/money";
 import type { Timeline, TimelineEntry } from "../domain/timeline";
 import { readiness } from "../mixins/health";
-import { ask, count, duration, oneOf, printing, since, type ReplCommand, type Subcommand } from "./command";
+import {
+  ask,
+  count,
+  duration,
+  oneOf,
+  printing,
+  since,
+  type Draw,
+  type ReplCommand,
+  type Subcommand,
+} from "./command";
 
 interface Stats {
   orders: Record<string, number>;
@@ -41,29 +51,41 @@ const USAGE = "hub status | hub orders [--stuck] [--status S] [--limit N] | hub 
 const money = ({ amount, currency }: Money): string => `${(amount / 100).toFixed(2)} ${currency}`;
 
 const status: Subcommand = async (broker, _args, draw) => {
-  const [ready, stats] = await Promise.all([readiness(broker), ask<Stats>(broker, "api.stats")]);
+  const [ready, numbers] = await Promise.all([
+    readiness(broker),
+    ask<Stats>(broker, "api.stats").then(
+      (stats) => statsOf(stats, draw),
+      (error: Error) => `No numbers: ${error.message}`,
+    ),
+  ]);
   const { store, commands, events, transporter } = ready.checks;
   return [
     `This node, ${broker.nodeID}: ${ready.status}`,
     draw(["store", "commands", "events", "transporter"], [[store, commands, events, transporter]]),
     "Nodes",
     draw(["node", "state", "services"], nodesOf(broker).map(nodeRow)),
-    missingLine(broker),
+    missingLine(broker) + numbers,
+  ].join("\n");
+};
+
+function statsOf({ orders, stuck, deadLetters, outbox, lag }: Stats, draw: Draw): string {
+  const oldest = outbox.pending > 0 ? `oldest ${duration(outbox.oldestSeconds * 1_000)}: outbox` : "";
+  return [
     "Orders by status",
-    draw(["status", "orders"], Object.entries(stats.orders)),
+    draw(["status", "orders"], Object.entries(orders)),
     "To look after",
     draw(
       ["what", "count", ""],
       [
-        ["stuck orders", stats.stuck, stats.stuck > 0 ? "hub orders --stuck" : ""],
-        ["dead letters", stats.deadLetters, stats.deadLetters > 0 ? "dlq list" : ""],
-        ["unsent messages", stats.outbox.pending, `oldest ${duration(stats.outbox.oldestSeconds * 1_000)}`],
+        ["stuck orders", stuck, stuck > 0 ? "hub orders --stuck" : ""],
+        ["dead letters", deadLetters, deadLetters > 0 ? "dlq list" : ""],
+        ["orders with unsent messages", outbox.pending, oldest],
       ],
     ),
-    "Lag of the consumer groups",
-    draw(["group", "messages"], Object.entries(stats.lag)),
+    "Lag of the consumer groups on the gateway's node",
+    draw(["group", "messages"], Object.entries(lag)),
   ].join("\n");
-};
+}
 
 function nodesOf(broker: ServiceBroker): NodeInfo[] {
   // Moleculer's types leave it out.
