@@ -1,0 +1,83 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import type { TSchema } from "@sinclair/typebox";
+import Ajv from "ajv";
+import addFormats from "ajv-formats";
+import schema from "@asyncapi/specs/schemas/3.0.0.json";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../config/paths";
+import { asyncapi, exampleMessage, messageSchema } from "../../contracts/asyncapi";
+import { COMMANDS, type CommandType } from "../../contracts/commands";
+import { EVENTS, type EventType, type HubEvent } from "../../contracts/events";
+import { exampleOf } from "../../contracts/examples";
+import { TAKES, topicsOf } from "../../contracts/flows";
+import { contractError } from "../../contracts/messages";
+import { openapi } from "../../contracts/openapi";
+import { ROUTES } from "../../contracts/routes";
+import { fieldErrors } from "../../contracts/validate";
+import { factOf } from "../../domain/facts";
+import { noticeOf } from "../../domain/notification";
+
+const EVENT_TYPES = Object.keys(EVENTS) as EventType[];
+const TYPES = [...EVENT_TYPES, ...(Object.keys(COMMANDS) as CommandType[])];
+
+describe("The OpenAPI document", () => {
+  test("is valid OpenAPI 3.1", async () => {
+    const result = await new Validator().validate(structuredClone(openapi()) as never);
+    expect(result).toMatchObject({ valid: true });
+  });
+
+  test("has every call, each under an id of its own", () => {
+    const paths = openapi().paths as Record<string, Record<string, { operationId: string }>>;
+    for (const { method, path, action } of ROUTES)
+      expect(paths[`/api${path.replace(/:(\w+)/g, "{$1}")}`]?.[method.toLowerCase()]?.operationId).toBe(
+        action,
+      );
+    const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map((m) => m.operationId));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  const shapes = ROUTES.flatMap(({ method, path, body, answer }) =>
+    [body, answer].flatMap((shape): [string, TSchema][] => (shape ? [[`${method} ${path}`, shape]] : [])),
+  );
+  test.each(shapes)("%s: the example meets its schema", (_call, shape) => {
+    expect(fieldErrors(shape, exampleOf(shape))).toBeNull();
+  });
+});
+
+describe("The AsyncAPI document", () => {
+  test("is valid AsyncAPI 3.0", () => {
+    const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
+    addFormats(ajv);
+    const validate = ajv.compile(schema);
+    validate(asyncapi());
+    expect(validate.errors ?? []).toEqual([]);
+  });
+
+  test("has every event and command", () => {
+    expect(Object.keys(asyncapi().components.messages)).toEqual(expect.arrayContaining(TYPES));
+  });
+
+  test.each(TYPES)("%s: the example meets its contract", (type) => {
+    expect(contractError(exampleMessage(messageSchema(type)))).toBeNull();
+  });
+});
+
+describe("Who takes what", () => {
+  const event = (type: EventType) => exampleMessage(messageSchema(type)) as unknown as HubEvent;
+
+  test("orders takes the events that are facts to it", () => {
+    expect(new Set(TAKES.orders)).toEqual(new Set(EVENT_TYPES.filter((type) => factOf(event(type)))));
+  });
+
+  test("notifications takes the events that it tells, and those of users who are gone", () => {
+    const told = EVENT_TYPES.filter((type) => noticeOf(event(type)));
+    expect(new Set(TAKES.notifications)).toEqual(new Set([...told, "UserDeleted"]));
+  });
+
+  test.each(["orders", "inventory", "notifications"])("%s listens to the topics of its events", (service) => {
+    const source = readFileSync(join(ROOT, `services/${service}.service.ts`), "utf8");
+    const topics = [...source.matchAll(/"(hub\.\w+)": (?:consume|\{)/g)].map(([, topic]) => topic);
+    expect(new Set(topics)).toEqual(new Set(topicsOf(service)));
+  });
+});
