@@ -7,6 +7,7 @@ import { Regenerator } from "./mixins/regenerator";
 import { HUB_STARTED } from "./mixins/hub";
 import { handlerMetrics, Metrics } from "./mixins/metrics";
 import { replCommands } from "./repl";
+import { patientTransporter } from "./mixins/transporter";
 import { openDatabase } from "./store";
 import type { Database } from "./store/types";
 
@@ -66,6 +67,7 @@ export function brokerOptions(config: Config, database: Database): BrokerOptions
         created: (broker: ServiceBroker) =>
           void (broker.hub = { config, database, metrics: new Metrics(broker) }),
       },
+      patientTransporter,
       contracts,
       handlerMetrics,
       channels({
