@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 import helmet from "helmet";
 import type { Context, ServiceSchema } from "moleculer";
@@ -12,7 +12,6 @@ import { openapi } from "../contracts/openapi";
 import { ROUTES, type Route } from "../contracts/routes";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
-import { HttpServer } from "../mixins/http-server";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
 import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
@@ -183,10 +182,6 @@ export default defineService(({ broker, config, metrics }) => {
       onError: (req: Request, res: ServerResponse, error: unknown) => fail(req, res, error),
     },
     methods: {
-      createServer() {
-        const gateway = this as unknown as { server: Server; httpHandler: RequestListener };
-        gateway.server = new HttpServer((req, res) => gateway.httpHandler(req, res));
-      },
       /** Takes no new connections and lets the requests under way end, `DRAIN_MS` at most. */
       async drain() {
         const { server } = this as unknown as { server: Server };
