@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Client, OrderView, StockView } from "./client";
+import type { Client, OrderView, Stats, StockView } from "./client";
 import { waitFor } from "./wait";
 
 /** Longer than any simulated payment method takes: `pm_sim_flaky` and `pm_sim_timeout` end within 30 s. */
@@ -40,6 +40,12 @@ export const orderIs = (client: Client, id: string, status: OrderView["status"])
 export const isOver = ({ status, refund }: OrderView): boolean =>
   ["ACTIVE", "PAYMENT_FAILED", "REJECTED"].includes(status) ||
   (status === "CANCELLED" && refund !== "pending");
+
+/** No order waits for its charge or its seats: cheaper to ask than all the orders. */
+export async function settled(admin: Client): Promise<boolean> {
+  const { body } = await admin.get<Stats>("/api/admin/stats");
+  return !body.orders.PENDING && !body.orders.PAID;
+}
 
 /** An order that has come to its end. */
 export async function placed(client: Client, body: object = VISA): Promise<OrderView> {
