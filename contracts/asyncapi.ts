@@ -31,8 +31,8 @@ const HubHeaders = Type.Object({
   ),
 });
 
-const { status: _status, ...onTheWire } = DeadLetter.properties;
-const DeadLetterMessage = Type.Object(onTheWire);
+/** `status` is what the admin API adds. */
+const DeadLetterMessage = Type.Omit(DeadLetter, ["status"]);
 const ref = (path: string) => ({ $ref: `#/${path}` });
 const refs = (names: readonly string[], at: string) =>
   Object.fromEntries(names.map((name) => [name, ref(`${at}/${name}`)]));

@@ -108,7 +108,7 @@ put(
 put(
   document.getElementById("reference"),
   h("h1", {}, `${spec.info.title}: API reference`),
-  h("p", {}, spec.info.description),
+  h("p", {}, spec.info.description.replaceAll("`", "")),
   h(
     "p",
     {},
