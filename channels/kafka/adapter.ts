@@ -21,6 +21,8 @@ const LONGEST_BACKOFF_MS = 5_000;
 const PING_MS = 1_000;
 const STOP_MS = 5_000;
 const LAG_MS = 1_000;
+/** A dead letter holds the message that it is about, escaped or as base64. */
+const DEAD_LETTER_BYTES = 8 * 1024 * 1024;
 
 /** Events through Kafka. */
 export class KafkaAdapter extends HubAdapterBase {
@@ -90,6 +92,8 @@ export class KafkaAdapter extends HubAdapterBase {
 
   private lost(error: Error): void {
     this.reachable = false;
+    // Kafka may come back without them.
+    this.topics.clear();
     if (this.stopped) return;
     this.logger.warn(`EVENTS_URL: Kafka is lost: ${error.message}`);
     this.connecting = this.reconnect();
@@ -160,7 +164,13 @@ export class KafkaAdapter extends HubAdapterBase {
     const missing = topics.filter((topic) => !there.has(topic));
     if (missing.length === 0) return;
     await this.admin.createTopics({
-      topics: missing.map((topic) => ({ topic, numPartitions })),
+      topics: missing.map((topic) => ({
+        topic,
+        numPartitions,
+        ...(topic === DEAD_LETTERS && {
+          configEntries: [{ name: "max.message.bytes", value: String(DEAD_LETTER_BYTES) }],
+        }),
+      })),
       waitForLeaders: true,
     });
   }
@@ -197,16 +207,16 @@ export class KafkaAdapter extends HubAdapterBase {
         if (this.consumers.has(group)) continue;
         const consumer = new GroupConsumer(this.kafka, group, new Map(channels), this.handling, this.logger);
         this.consumers.set(group, consumer);
-        void this.makeTopics([...channels.keys()])
-          .catch((error: Error) => this.logger.warn(error.message))
-          .then(() => {
-            if (this.consumers.get(group) === consumer) consumer.start();
-          });
+        consumer.start();
       }
     });
   }
 
   private readonly handling: Handling = {
+    prepare: (topics) => {
+      for (const topic of topics) if (this.topics.get(topic) === READY) this.topics.delete(topic);
+      return this.makeTopics(topics);
+    },
     run: (chan, payloads, deliveries) => this.run(chan, payloads, deliveries),
     judge: (chan, error, attempt, outages) => this.verdict(chan, error, attempt, outages),
     putAside: async (chan, delivery, payload, error, reason) => {

@@ -9,6 +9,8 @@ import { Slots } from "./slots";
 
 /** What the adapter does for its consumers. */
 export interface Handling {
+  /** Resolves when Kafka has these topics, made where they were missing. */
+  prepare(topics: string[]): Promise<void>;
   run(chan: HubChannel, payloads: unknown[], deliveries: Delivery[]): Promise<Settled[]>;
   judge(chan: HubChannel, error: Error, attempt: number, outages: number): Verdict;
   /** Resolves when the dead letter is confirmed. */
@@ -59,6 +61,9 @@ export class GroupConsumer {
   }
 
   private async open(backoff: number): Promise<void> {
+    const topics = [...this.channels.keys()];
+    await this.handling.prepare(topics);
+    if (this.stopped) return;
     const consumer = this.kafka.consumer({
       groupId: this.group,
       sessionTimeout: 10_000,
@@ -84,7 +89,7 @@ export class GroupConsumer {
     });
     try {
       await consumer.connect();
-      await consumer.subscribe({ topics: [...this.channels.keys()], fromBeginning: true });
+      await consumer.subscribe({ topics, fromBeginning: true });
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -136,7 +141,8 @@ export class GroupConsumer {
         if (!isRunning() || isStale() || this.stopped) return;
         const slice = batch.messages.slice(at, at + size);
         const fates = await this.handle(chan, state, slice);
-        if (isStale()) return;
+        // A partition that went meanwhile is somebody else's to commit.
+        if (isStale() || this.stateOf(batch.topic, batch.partition) !== state) return;
         if (!(await this.settle(payload, state, slice, fates))) return;
       }
     } finally {
