@@ -9,6 +9,7 @@ import { handlerMetrics, Metrics } from "./mixins/metrics";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
 import { openDatabase } from "./store";
+import { storeLogger } from "./store/logger";
 import type { Database } from "./store/types";
 
 const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
@@ -102,6 +103,10 @@ const moleculerIsQuieter = (level: LogLevels): LogLevels => (level === "info" ? 
 /** For `moleculer-runner` (`npm run dev`), which takes a function. */
 export default async function options(): Promise<BrokerOptions> {
   const config = loadConfig();
-  const database = await openDatabase({ mongoUrl: config.MONGO_URL, dataDir: config.DATA_DIR });
+  const database = await openDatabase({
+    mongoUrl: config.MONGO_URL,
+    dataDir: config.DATA_DIR,
+    logger: storeLogger(config),
+  });
   return { ...brokerOptions(config, database), skipProcessEventRegistration: false };
 }

@@ -6,6 +6,7 @@ import { startHealthServer } from "./mixins/health-server";
 import { SystemEvents } from "./mixins/system-events";
 import { brokerOptions } from "./moleculer.config";
 import { openDatabase } from "./store";
+import { storeLogger } from "./store/logger";
 
 /** How long a stopping node may take before it is cut short, in milliseconds. */
 const STOP_MS = 9_000;
@@ -22,7 +23,11 @@ export interface Node {
  * @throws ConfigError when a setting cannot be used
  */
 export async function startNode(config: Config): Promise<Node> {
-  const database = await openDatabase({ mongoUrl: config.MONGO_URL, dataDir: config.DATA_DIR });
+  const database = await openDatabase({
+    mongoUrl: config.MONGO_URL,
+    dataDir: config.DATA_DIR,
+    logger: storeLogger(config),
+  });
   const broker = new ServiceBroker(brokerOptions(config, database));
   for (const name of config.SERVICES) broker.loadService(join(__dirname, "services", `${name}.service`));
   let stopping: Promise<void> | null = null;
