@@ -12,7 +12,9 @@ async function main(): Promise<void> {
   const own = loadConfig();
   const beside = repl && own.TRANSPORTER !== undefined && !process.env.SERVICES;
   const config = beside ? besideTheMesh(own) : own;
-  const node = await startNode(config).catch((error: Error) => {
+  const starting = startNode(config);
+  endWith(starting);
+  const node = await starting.catch((error: Error) => {
     if (repl && error instanceof ConfigError && error.message.includes("another process owns"))
       throw taken(own);
     throw error;
@@ -28,15 +30,19 @@ async function main(): Promise<void> {
     `Subscription Hub is ready: ${where} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
   );
 
+  if (repl) completing(node.broker.repl() as unknown as REPLServer);
+}
+
+/** From the first moment on: a signal that comes while the node starts ends it as soon as it has started. */
+function endWith(starting: Promise<Node>): void {
   let ending = false;
   const end = (): void => {
     if (ending) return;
     ending = true;
-    void node.stop().finally(() => process.exit(0));
+    void starting.then((node) => node.stop()).finally(() => process.exit(0));
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  if (repl) completing(node.broker.repl() as unknown as REPLServer);
 }
 
 /** How long the REPL waits for the mesh to answer, in milliseconds. */

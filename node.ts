@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import type { Config } from "./config";
+import { ConfigError } from "./contracts/errors";
 import { startHealthServer } from "./mixins/health-server";
 import { SystemEvents } from "./mixins/system-events";
 import { brokerOptions } from "./moleculer.config";
@@ -53,7 +54,7 @@ export async function startNode(config: Config): Promise<Node> {
     return stopping;
   };
   try {
-    await broker.start();
+    await Promise.race([broker.start(), portTaken(broker, config)]);
     if (config.METRICS_PORT !== undefined) health = await startHealthServer(broker, config.METRICS_PORT);
     await system.started();
   } catch (error) {
@@ -61,4 +62,14 @@ export async function startNode(config: Config): Promise<Node> {
     throw error;
   }
   return { broker, stop };
+}
+
+/** Rejects when the gateway cannot listen: moleculer-web would wait for ever. */
+function portTaken(broker: ServiceBroker, { PORT }: Config): Promise<never> {
+  const { server } = (broker.getLocalService("api") ?? {}) as { server?: Server };
+  return new Promise((_resolve, reject) => {
+    server?.once("error", (error: NodeJS.ErrnoException) =>
+      reject(new ConfigError(`PORT: the gateway cannot listen on ${PORT}: ${error.message}`)),
+    );
+  });
 }

@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { Type, type Static, type TSchema } from "@sinclair/typebox";
 import { ConfigError } from "../contracts/errors";
 import { fieldErrors } from "../contracts/validate";
@@ -26,6 +27,16 @@ const list = (text: string): string[] =>
     .split(",")
     .map((part) => part.trim())
     .filter(Boolean);
+
+/** The PEM, also where its lines are joined by a literal `\n`; null when it is no P-256 key. */
+function privateKey(text: string): string | null {
+  const pem = text.replaceAll("\\n", "\n");
+  try {
+    return createPrivateKey(pem).asymmetricKeyDetails?.namedCurve === "prime256v1" ? pem : null;
+  } catch {
+    return null;
+  }
+}
 const url = (protocols: string) => Type.String({ pattern: `^(${protocols})://[^\\s]+$` });
 
 export const SERVICE_NAMES = [
@@ -78,7 +89,7 @@ export const VARIABLES = {
     default: 30 * 24 * 3600,
   }),
   JWT_PRIVATE_KEY: variable(Type.String({ pattern: "PRIVATE KEY" }), "an EC P-256 private key as PEM", {
-    read: (text) => text.replaceAll("\\n", "\n"),
+    read: privateKey,
     secret: true,
   }),
   ADMIN_EMAIL: variable(Type.String({ format: "email" }), "an e-mail address", {
