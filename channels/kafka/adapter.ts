@@ -33,6 +33,8 @@ export class KafkaAdapter extends HubAdapterBase {
   private readonly groups = new Map<string, Map<string, HubChannel>>();
   private readonly consumers = new Map<string, GroupConsumer>();
   private readonly topics = new Map<string, Promise<void>>();
+  /** Topics that Kafka had, at some time. */
+  private readonly seen = new Set<string>();
   private reachable = false;
   private stopped = false;
   private connecting: Promise<void> | null = null;
@@ -162,8 +164,12 @@ export class KafkaAdapter extends HubAdapterBase {
     const { partitions: numPartitions = 6 } = this.options;
     const there = new Set(await this.admin.listTopics());
     const missing = topics.filter((topic) => !there.has(topic));
-    if (missing.length === 0) return;
-    await this.admin.createTopics({
+    if (missing.length > 0) await this.makeMissing(this.admin, missing, numPartitions);
+    for (const topic of topics) this.seen.add(topic);
+  }
+
+  private async makeMissing(admin: Admin, missing: string[], numPartitions: number): Promise<void> {
+    await admin.createTopics({
       topics: missing.map((topic) => ({
         topic,
         numPartitions,
@@ -173,6 +179,11 @@ export class KafkaAdapter extends HubAdapterBase {
       })),
       waitForLeaders: true,
     });
+    // Whoever consumed a topic that was lost stands at an offset of the old one, and would skip as many.
+    for (const [group, channels] of this.groups) {
+      if (!missing.some((topic) => this.seen.has(topic) && channels.has(topic))) continue;
+      void this.reopen(group).then(() => this.openConsumers());
+    }
   }
 
   protected override async join(chan: HubChannel): Promise<void> {

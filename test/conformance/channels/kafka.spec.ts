@@ -1,6 +1,7 @@
-import { Kafka, logLevel, Partitioners } from "kafkajs";
+import { Kafka, logLevel, Partitioners, type Message } from "kafkajs";
 import { ServiceBroker } from "moleculer";
 import { KafkaAdapter } from "../../../channels/kafka";
+import { stickyPartitioner } from "../../../channels/kafka/publisher";
 import type { Delivery } from "../../../channels/types";
 import type { EventEnvelope } from "../../../contracts/envelope";
 import { newId } from "../../../contracts/ids";
@@ -111,6 +112,57 @@ withServer("the Kafka adapter", () => {
       data: { n: 1 },
     });
   });
+
+  it("publishes more than Kafka takes in one request", async () => {
+    const events = Array.from({ length: 600 }, () => ({ ...envelope("one"), data: "x".repeat(3_000) }));
+    await Promise.all(events.map((event) => adapter.publish(topic, event, { key: "one" })));
+    await subscribe();
+    await waitFor(() => got.length === 600, { timeout: 15_000 });
+    expect(got.map(({ eventId }) => eventId)).toEqual(events.map(({ eventId }) => eventId));
+  });
+
+  it("refuses the one event that is too large for Kafka, and not those beside it", async () => {
+    const tooLarge = { ...envelope("one"), data: "x".repeat(2_000_000) };
+    const outcomes = await Promise.allSettled(
+      [envelope("one"), tooLarge, envelope("one")].map((event) => adapter.publish(topic, event)),
+    );
+    expect(outcomes).toMatchObject([
+      { status: "fulfilled" },
+      { status: "rejected", reason: { code: "MESSAGE_TOO_LARGE", retryable: false } },
+      { status: "fulfilled" },
+    ]);
+    expect(adapter.isUp()).toBe(true);
+  });
+
+  it("keeps a message without a key in its partition when it is sent again", () => {
+    const choose = stickyPartitioner();
+    const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId, leader: 1 })) as never[];
+    const messages = Array.from({ length: 9 }, (): Message => ({ value: "{}" }));
+    const partitions = () => messages.map((message) => choose({ topic, partitionMetadata, message }));
+    const first = partitions();
+    expect(partitions()).toEqual(first);
+    expect(new Set(first).size).toBe(3);
+  });
+
+  it("makes a topic again that Kafka has lost, for its consumers and its publishers", async () => {
+    await adapter.publish(topic, envelope("before"));
+    await subscribe();
+    await waitFor(() => got.length === 1, { timeout: 15_000 });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await admin.disconnect();
+    const publishing = async () => {
+      try {
+        await adapter.publish(topic, envelope("after"));
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    await waitFor(publishing, { timeout: 30_000 });
+    await waitFor(() => got.some(({ key }) => key === "after"), { timeout: 30_000 });
+  }, 60_000);
 
   it("starts without Kafka, says so, and refuses to publish", async () => {
     const away = new KafkaAdapter({ brokers: ["127.0.0.1:1"], clientId: "test" });
