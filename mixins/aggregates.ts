@@ -65,13 +65,15 @@ export class Aggregates<S extends State> {
     private readonly source: string,
     { name, indexes = [] }: CollectionOptions,
   ) {
-    this.owner = broker.nodeID;
+    // A node that was started again under its old id is another sender: it does not hold what the first held.
+    this.owner = `${broker.nodeID}:${newId()}`;
     this.adapter = broker.hub.database.adapter<Stored<S>>({
       name,
       indexes: [...indexes, { fields: ["outboxDueAt"], sparse: true }],
     });
     this.relay = new OutboxRelay(
       broker,
+      this.owner,
       this.adapter as unknown as StoreAdapter<OutboxFields>,
       broker.getLogger(`${source}.outbox`),
     );

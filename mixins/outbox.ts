@@ -13,7 +13,7 @@ export interface OutboxEntry {
 export interface OutboxFields extends Document {
   version: number;
   outbox: OutboxEntry[];
-  /** The node that sends it, alone, until `outboxDueAt`. */
+  /** The relay that sends it, alone, until `outboxDueAt`. */
   outboxOwner?: string;
   outboxDueAt?: number;
 }
@@ -149,7 +149,6 @@ class Lane {
  * leaves the outbox only after its broker has confirmed it.
  */
 export class OutboxRelay {
-  private readonly owner: string;
   private readonly commands: Lane;
   private readonly events: Lane;
   private done = new Map<string, string[]>();
@@ -159,10 +158,11 @@ export class OutboxRelay {
 
   constructor(
     broker: ServiceBroker,
+    /** What stands in a document's `outboxOwner` while this relay sends it. */
+    private readonly owner: string,
     private readonly adapter: StoreAdapter<OutboxFields>,
     private readonly logger: LoggerInstance,
   ) {
-    this.owner = broker.nodeID;
     const sent: Sent = (documentId, ids) => this.forget(documentId, ids);
     const publish = (message: MessageEnvelope): Promise<void> =>
       isCommand(message)
