@@ -101,7 +101,7 @@ describe("a message that comes twice", () => {
       inventory: "hub.inventory",
       notifications: "hub.notifications",
     };
-    for (const { id: _id, ...event } of [...events].reverse())
+    for (const event of [...events].reverse())
       await hub.broker.publishEvent(String(topics[event.source]), event, { key: event.key });
     await quiet();
     const now = (await user.client.get<OrderView>(`/api/orders/${order.id}`)).body;

@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { allocate, availableOf, takes, type Move, type SeatRequest, type Stock } from "../../../domain/seats";
+
+const stock = (_id: string, seats: number | null, reserved = 0, moves: string[] = []): Stock => ({
+  _id,
+  seats,
+  reserved,
+  moves,
+});
+const stocksOf = (...stocks: Stock[]) => new Map(stocks.map((s) => [s._id, s]));
+const want = (orderId: string, ...items: [string, number][]): SeatRequest => ({
+  orderId,
+  items: items.map(([planId, quantity]) => ({ planId, quantity })),
+});
+
+/** The stocks after these moves, with their marks as the service keeps them. */
+function apply(
+  stocks: ReadonlyMap<string, Stock>,
+  { moves, undo }: { moves: Map<string, Move[]>; undo: Map<string, Move[]> },
+): Map<string, Stock> {
+  return new Map(
+    [...stocks].map(([id, before]) => {
+      const [taken, back] = [moves.get(id) ?? [], undo.get(id) ?? []];
+      const gone = new Set(back.map((move) => move.id));
+      const reserved = [...taken, ...back].reduce((sum, { delta }) => sum + delta, before.reserved);
+      const marks = [...before.moves.filter((m) => !gone.has(m)), ...taken.map((move) => move.id)];
+      return [id, { ...before, reserved, moves: marks }];
+    }),
+  );
+}
+
+describe("given stocks, when orders ask for seats", () => {
+  test("first come, first served", () => {
+    const { verdicts } = allocate(stocksOf(stock("a", 3)), [
+      want("1", ["a", 2]),
+      want("2", ["a", 2]),
+      want("3", ["a", 1]),
+    ]);
+    expect([...verdicts]).toEqual([
+      ["1", { reserved: true }],
+      ["2", { reserved: false, planId: "a", requested: 2, available: 1 }],
+      ["3", { reserved: true }],
+    ]);
+  });
+
+  test("all lines or none", () => {
+    const { verdicts, moves } = allocate(stocksOf(stock("a", 10), stock("b", 0)), [
+      want("1", ["a", 1], ["b", 1]),
+    ]);
+    expect(verdicts.get("1")).toMatchObject({ reserved: false, planId: "b" });
+    expect([...moves]).toEqual([]);
+  });
+
+  test("a plan without limit has enough, and counts all the same", () => {
+    const { verdicts, moves } = allocate(stocksOf(stock("a", null)), [want("1", ["a", 10_000])]);
+    expect(verdicts.get("1")).toEqual({ reserved: true });
+    expect(moves.get("a")).toEqual([{ id: takes("1"), delta: 10_000 }]);
+  });
+
+  test("a plan that is not there has none", () => {
+    expect(allocate(new Map(), [want("1", ["a", 1])]).verdicts.get("1")).toMatchObject({
+      reserved: false,
+      available: 0,
+    });
+  });
+
+  test("a repeat after a crash counts what is missing, and nothing twice", () => {
+    const stocks = stocksOf(stock("a", 2, 2, [takes("1")]), stock("b", 2));
+    const { verdicts, moves } = allocate(stocks, [want("1", ["a", 2], ["b", 1])]);
+    expect(verdicts.get("1")).toEqual({ reserved: true });
+    expect([...moves]).toEqual([["b", [{ id: takes("1"), delta: 1 }]]]);
+  });
+
+  test("a repeat that no longer fits gives back what it had, to the next", () => {
+    const stocks = stocksOf(stock("a", 2, 2, [takes("1")]), stock("b", 0));
+    const { verdicts, moves, undo } = allocate(stocks, [want("1", ["a", 2], ["b", 1]), want("2", ["a", 2])]);
+    expect(verdicts.get("1")).toMatchObject({ reserved: false, planId: "b" });
+    expect(undo.get("a")).toEqual([{ id: takes("1"), delta: -2 }]);
+    expect(verdicts.get("2")).toEqual({ reserved: true });
+    expect(moves.get("a")).toEqual([{ id: takes("2"), delta: 2 }]);
+  });
+});
+
+const PLANS = ["a", "b", "c"];
+const requests = fc.array(
+  fc.record({
+    orderId: fc.integer({ min: 1, max: 12 }).map(String),
+    items: fc
+      .uniqueArray(fc.constantFrom(...PLANS), { minLength: 1 })
+      .chain((plans) =>
+        fc.tuple(
+          ...plans.map((planId) => fc.integer({ min: 1, max: 5 }).map((quantity) => ({ planId, quantity }))),
+        ),
+      ),
+  }),
+  { maxLength: 12 },
+);
+const seatsOf = fc.tuple(...PLANS.map(() => fc.integer({ min: 0, max: 12 })));
+
+test("whatever is asked for, seats are never sold twice, and available + reserved = seats", () => {
+  fc.assert(
+    fc.property(seatsOf, fc.array(requests, { maxLength: 4 }), (seats, rounds) => {
+      let stocks = stocksOf(...PLANS.map((id, i) => stock(id, seats[i] ?? 0)));
+      const held = new Map<string, SeatRequest>();
+      for (const round of rounds) {
+        // An order asks once; asking again under the same id is a repeat of what it asked first.
+        const asked = new Map(round.map((r) => [r.orderId, held.get(r.orderId) ?? r]));
+        const open = [...asked.values()].filter(({ orderId }) => !held.has(orderId));
+        const result = allocate(stocks, open);
+        stocks = apply(stocks, result);
+        for (const request of open)
+          if (result.verdicts.get(request.orderId)?.reserved) held.set(request.orderId, request);
+      }
+      for (const [planId, { seats: all, reserved, ...rest }] of stocks) {
+        const sold = [...held.values()]
+          .flatMap(({ items }) => items)
+          .filter((line) => line.planId === planId);
+        expect(reserved).toBe(sold.reduce((sum, { quantity }) => sum + quantity, 0));
+        expect(reserved).toBeLessThanOrEqual(all ?? Infinity);
+        expect(Number(availableOf({ seats: all, reserved, ...rest })) + reserved).toBe(all);
+      }
+    }),
+  );
+});
+
+test("a crash after any part of the writes, and the same again, ends as without the crash", () => {
+  fc.assert(
+    fc.property(seatsOf, requests, fc.subarray(PLANS), (seats, asked, written) => {
+      const stocks = stocksOf(...PLANS.map((id, i) => stock(id, seats[i] ?? 0)));
+      const once = [...new Map(asked.map((r) => [r.orderId, r])).values()];
+      const whole = allocate(stocks, once);
+      const only = (moves: Map<string, Move[]>) => new Map([...moves].filter(([id]) => written.includes(id)));
+      const crashed = apply(stocks, { moves: only(whole.moves), undo: only(whole.undo) });
+      const again = allocate(crashed, once);
+      for (const [id, { reserved }] of whole.verdicts)
+        expect(again.verdicts.get(id)?.reserved).toBe(reserved);
+      const end = apply(crashed, again);
+      for (const [id, { reserved }] of apply(stocks, whole)) expect(end.get(id)?.reserved).toBe(reserved);
+    }),
+  );
+});
