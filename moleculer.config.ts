@@ -23,7 +23,7 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
 };
 
 /** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
-export function brokerOptions(config: Config, database: Database): BrokerOptions {
+export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
@@ -72,14 +72,14 @@ export function brokerOptions(config: Config, database: Database): BrokerOptions
       contracts,
       handlerMetrics,
       channels({
-        adapter: commandsAdapter(config, database),
+        adapter: await commandsAdapter(config, database),
         schemaProperty: "commands",
         sendMethodName: "sendCommand",
         adapterPropertyName: "commandsAdapter",
         channelHandlerTrigger: "emitLocalCommandHandler",
       }),
       channels({
-        adapter: eventsAdapter(config, database),
+        adapter: await eventsAdapter(config, database),
         schemaProperty: "domainEvents",
         sendMethodName: "publishEvent",
         adapterPropertyName: "eventsAdapter",
@@ -108,5 +108,5 @@ export default async function options(): Promise<BrokerOptions> {
     dataDir: config.DATA_DIR,
     logger: storeLogger(config),
   });
-  return { ...brokerOptions(config, database), skipProcessEventRegistration: false };
+  return { ...(await brokerOptions(config, database)), skipProcessEventRegistration: false };
 }

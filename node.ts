@@ -29,7 +29,7 @@ export async function startNode(config: Config): Promise<Node> {
     dataDir: config.DATA_DIR,
     logger: storeLogger(config),
   });
-  const broker = new ServiceBroker(brokerOptions(config, database));
+  const broker = new ServiceBroker(await brokerOptions(config, database));
   for (const name of config.SERVICES) broker.loadService(join(__dirname, "services", `${name}.service`));
   let stopping: Promise<void> | null = null;
   const system = new SystemEvents(broker);

@@ -14,16 +14,16 @@ function embedded(kind: "command" | "event", config: Config, database: Database)
 }
 
 /** RabbitMQ at `COMMANDS_URL`, or the embedded log. Only the client that is used is loaded. */
-export function commandsAdapter(config: Config, database: Database): HubAdapterBase {
+export async function commandsAdapter(config: Config, database: Database): Promise<HubAdapterBase> {
   if (!config.COMMANDS_URL) return embedded("command", config, database);
-  const { AmqpAdapter } = require("./amqp") as typeof import("./amqp");
+  const { AmqpAdapter } = await import("./amqp");
   return new AmqpAdapter({ url: config.COMMANDS_URL });
 }
 
 /** Kafka at `EVENTS_URL`, or the embedded log. */
-export function eventsAdapter(config: Config, database: Database): HubAdapterBase {
+export async function eventsAdapter(config: Config, database: Database): Promise<HubAdapterBase> {
   if (!config.EVENTS_URL) return embedded("event", config, database);
-  const { KafkaAdapter } = require("./kafka") as typeof import("./kafka");
+  const { KafkaAdapter } = await import("./kafka");
   const brokers = config.EVENTS_URL.replace(/^kafka:\/\//, "").split(",");
   return new KafkaAdapter({
     brokers,

@@ -1,5 +1,5 @@
 import type { Config } from "../config";
-import { SimulatorBody } from "../contracts/api";
+import type { SimulatorBody } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import type { Database, Document, StoreAdapter } from "../store/types";
 import { StripeProvider, type Intent } from "./stripe";

@@ -123,7 +123,7 @@ export default defineService(({ broker, config, database }) => {
     const fields = { until, ...(minVersion !== undefined && { minVersion }) };
     const [fresh] = await revocations.insertEach([{ _id: id, ...fields }]);
     if (!fresh) await revocations.updateEach([{ query: { _id: id }, update: { $set: fields } }]);
-    broker.broadcast("tokens.revoked", [{ _id: id, ...fields }]);
+    void broker.broadcast("tokens.revoked", [{ _id: id, ...fields }]);
   }
 
   async function endSession(id: string): Promise<void> {

@@ -119,7 +119,7 @@ export default defineService(({ broker, config, database }) => {
     // One that was stored before is told again too: the node that stored it may have died before it could.
     const told = stored.filter((n): n is Notification => n?.channel === "browser");
     if (told.length > 0)
-      broker.broadcast(
+      void broker.broadcast(
         "notifications.told",
         told.map((n) => ({ userId: n.userId, notification: wire(n), again: !fresh.has(n._id) })),
       );

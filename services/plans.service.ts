@@ -92,7 +92,7 @@ export default defineService(({ broker }) => {
           return { state, messages: [{ event: "PlanChanged", data: fact(state) }] };
         });
         if (!changed) throw new NotFoundError("plan");
-        broker.broadcast("plans.changed", { planId: id });
+        void broker.broadcast("plans.changed", { planId: id });
         return view(changed);
       },
 
