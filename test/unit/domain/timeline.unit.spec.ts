@@ -1,0 +1,60 @@
+import type { HubEvent } from "../../../contracts/events";
+import { chargeId, refundId } from "../../../domain/order";
+import { timelineOf } from "../../../domain/timeline";
+import { at, fact, newOrder, orderAfter } from "./facts";
+
+const event = (eventType: string, seconds: number, own: object = {}): HubEvent =>
+  ({
+    eventId: `${eventType}-${seconds}`,
+    eventType,
+    timestamp: at(seconds).at,
+    source: "orders",
+    causationId: "request-1",
+    data: { orderId: "order-1" },
+    ...own,
+  }) as unknown as HubEvent;
+
+const stepsOf = (...args: Parameters<typeof timelineOf>) =>
+  timelineOf(...args).entries.map(({ kind, type }) => `${kind} ${type}`);
+
+test("given an order alone, its journey is the request and the command that it sent", () => {
+  const { entries, ...rest } = timelineOf(newOrder(), []);
+  expect(rest).toEqual({ orderId: "order-1", correlationId: "trace-1" });
+  expect(entries).toMatchObject([
+    { kind: "request", type: "POST /api/orders", id: "request-1", causationId: null },
+    { kind: "command", type: "payments.charge", id: chargeId("order-1"), causationId: "request-1" },
+  ]);
+});
+
+test("events come in by time, what tells a person is a notification, and none comes twice", () => {
+  const events = [
+    event("NotificationSent", 3),
+    event("PaymentProcessed", 2),
+    event("OrderPlaced", 0),
+    event("PaymentProcessed", 2),
+  ];
+  expect(stepsOf(newOrder(), events)).toEqual([
+    "request POST /api/orders",
+    "event OrderPlaced",
+    "command payments.charge",
+    "event PaymentProcessed",
+    "notification NotificationSent",
+  ]);
+});
+
+test("a cancel is a request, and asks for the refund", () => {
+  const order = orderAfter(fact("PaymentProcessed"), fact("CancelRequested", "cancel-1"));
+  const { entries } = timelineOf(order, []);
+  expect(entries.slice(2)).toMatchObject([
+    { kind: "request", type: "POST /api/orders/:id/cancel", id: "cancel-1" },
+    { kind: "command", type: "payments.refund", id: refundId("order-1"), causationId: "cancel-1" },
+  ]);
+});
+
+test("an order without seats asks for the refund because of it", () => {
+  const order = orderAfter(fact("PaymentProcessed"), fact("ProductOutOfStock", "no-seats"));
+  expect(timelineOf(order, []).entries.at(-1)).toMatchObject({
+    type: "payments.refund",
+    causationId: "no-seats",
+  });
+});
