@@ -49,11 +49,11 @@ export function decode(message: KafkaMessage): Parsed {
     return { ok: false, error: new Error("The message is not UTF-8.") };
   const parsed = parseMessage(textOf(message));
   if (!parsed.ok) return parsed;
-  const headers = allHeaders(message);
-  const { ce_id: id, ce_type: type } = headers;
   const enveloped =
     typeof parsed.payload === "object" && parsed.payload !== null && "eventId" in parsed.payload;
-  if (!id || !type || enveloped) return parsed;
+  if (enveloped || !message.headers?.ce_id || !message.headers.ce_type) return parsed;
+  const headers = textHeaders(message, () => true);
+  const { ce_id: id, ce_type: type } = headers;
   const payload: MessageEnvelope = {
     eventId: id,
     eventType: type,
@@ -72,14 +72,14 @@ export function decode(message: KafkaMessage): Parsed {
 export const keyOf = ({ key }: KafkaMessage): string | null => key?.toString("utf8") ?? null;
 
 /** The publisher's own headers, without those that `encode` adds. */
-export function headersOf(message: KafkaMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(allHeaders(message)).filter(([name]) => !name.startsWith(CE) && name !== CONTENT_TYPE),
-  );
-}
+export const headersOf = (message: KafkaMessage): Record<string, string> =>
+  textHeaders(message, (name) => !name.startsWith(CE) && name !== CONTENT_TYPE);
 
-function allHeaders({ headers = {} }: KafkaMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
-  );
+function textHeaders({ headers }: KafkaMessage, wanted: (name: string) => boolean): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined && wanted(name)) texts[name] = String(value);
+  }
+  return texts;
 }
