@@ -96,7 +96,8 @@ export type ConflictCode =
 /** 409: the request is fine, the state does not allow it. */
 export class ConflictError extends HubError {
   constructor(code: ConflictCode, message: string) {
-    super(code, 409, message);
+    // A lost race is won the next time; the other conflicts stay what they are.
+    super(code, 409, message, code === "WRITE_CONFLICT");
   }
 }
 

@@ -108,6 +108,9 @@ export class Aggregates<S extends State> {
     for (const change of changes) open.set(change.id, [...(open.get(change.id) ?? []), change]);
     for (let round = 0; open.size > 0; round++) {
       if (round === ROUNDS) throw new ConflictError("WRITE_CONFLICT", "Too many writers at once; try again.");
+      // Writers that met several times step out of each other's way.
+      if (round > 2)
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** round, 64)));
       const lost = await this.attempt(open, results);
       open = new Map([...open].filter(([id]) => lost.has(id)));
     }

@@ -68,6 +68,8 @@ export default defineService(({ broker }) => {
     cause: Cause,
   ): Promise<Map<string, Verdict>> {
     for (let round = 0; round < 50; round++) {
+      if (round > 2)
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** round, 64)));
       const found = await stocks.adapter.findByIds(planIds);
       const {
         verdicts,
