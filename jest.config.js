@@ -4,6 +4,6 @@ module.exports = {
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
   testMatch: ["<rootDir>/test/**/*.spec.ts"],
   setupFilesAfterEnv: ["<rootDir>/test/support/retries.ts"],
-  testTimeout: 20_000,
+  testTimeout: 60_000,
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/data", "<rootDir>/.servers"],
 };

@@ -1,12 +1,15 @@
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | "">;
 
+/** Long: a deadline says that something never came, not that a machine is busy. */
+const PATIENCE_MS = 20_000;
+
 /**
  * Polls every 10 ms until `probe` returns something truthy, and resolves with it.
  * @throws Error with the last value when `timeout` (ms) is over.
  */
 export async function waitFor<T>(
   probe: () => T | Promise<T>,
-  { timeout = 5_000 }: { timeout?: number } = {},
+  { timeout = PATIENCE_MS }: { timeout?: number } = {},
 ): Promise<Truthy<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {
