@@ -1,8 +1,9 @@
 import { connect } from "amqplib";
-import { Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel, type Admin } from "kafkajs";
 import { DEAD_LETTERS, DEFAULT_RETRY } from "../../channels/types";
 import { COMMANDS } from "../../contracts/commands";
 import { ALL_TOPICS } from "../../contracts/events";
+import { waitFor } from "./wait";
 
 /** Takes out of the servers' queues and topics what earlier runs left there; no hub may be up meanwhile. */
 export async function emptyChannels({
@@ -42,8 +43,8 @@ async function emptyTopics(url: string): Promise<void> {
   const admin = new Kafka({ brokers, clientId: "hub-test", logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    const { groups } = await admin.listGroups();
-    if (groups.length > 0) await admin.deleteGroups(groups.map(({ groupId }) => groupId));
+    // A hub that was killed is a member of its groups until its session ends.
+    await waitFor(() => deleteGroups(admin), { timeout: 45_000 });
     const known = new Set(await admin.listTopics());
     for (const topic of [...ALL_TOPICS, DEAD_LETTERS].filter((name) => known.has(name))) {
       const partitions = (await admin.fetchTopicOffsets(topic)).filter(({ low, high }) => low !== high);
@@ -56,4 +57,14 @@ async function emptyTopics(url: string): Promise<void> {
   } finally {
     await admin.disconnect();
   }
+}
+
+/** False while one of them still has a member. */
+async function deleteGroups(admin: Admin): Promise<boolean> {
+  const { groups } = await admin.listGroups();
+  if (groups.length === 0) return true;
+  return admin.deleteGroups(groups.map(({ groupId }) => groupId)).then(
+    () => true,
+    () => false,
+  );
 }
