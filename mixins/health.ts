@@ -1,5 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { SERVICE_NAMES } from "../config";
+import { transporterIsUp } from "./transporter";
 
 type State = "up" | "down";
 
@@ -27,12 +28,11 @@ export async function readiness(broker: ServiceBroker): Promise<Readiness> {
     (broker.registry.getServiceList({ onlyAvailable: true }) as { name: string }[]).map(({ name }) => name),
   );
   const services = Object.fromEntries(needed.map((name) => [name, state(available.has(name))]));
-  const transit = (broker as { transit?: { connected: boolean } | null }).transit;
   const checks = {
     store: state(await broker.hub.database.ping().catch(() => false)),
     commands: state(broker.commandsAdapter.isUp()),
     events: state(broker.eventsAdapter.isUp()),
-    transporter: state(!transit || transit.connected),
+    transporter: state(await transporterIsUp(broker)),
     services,
   };
   const missing = checks.store === "down" || Object.values(services).includes("down");

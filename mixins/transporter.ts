@@ -3,9 +3,39 @@ import type { Middleware, ServiceBroker } from "moleculer";
 /** How long a start waits for the transporter, in milliseconds. */
 const FIRST_TRY_MS = 3_000;
 
+/** How long the transporter may take to answer before it counts as away, in milliseconds. */
+const ANSWER_MS = 1_000;
+
 /** What the types of Moleculer's transit leave out. */
 interface Transit {
+  connected: boolean;
   connect(): Promise<void>;
+  /** The transporter; NATS' client can be asked for a round trip. */
+  tx: { client?: { rtt?(): Promise<number> } | null };
+}
+
+const transitOf = (broker: ServiceBroker): Transit | null =>
+  (broker as unknown as { transit: Transit | null }).transit;
+
+/**
+ * Whether the other nodes can be reached; true without a transporter. Moleculer does not notice when NATS goes
+ * away, its client reconnects by itself: so the client is asked.
+ */
+export async function transporterIsUp(broker: ServiceBroker): Promise<boolean> {
+  const transit = transitOf(broker);
+  if (!transit) return true;
+  if (!transit.connected) return false;
+  const { client } = transit.tx;
+  if (!client?.rtt) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ANSWER_MS)));
+  const answered = client.rtt().then(
+    () => true,
+    () => false,
+  );
+  const up = await Promise.race([answered, late]);
+  clearTimeout(timer);
+  return up;
 }
 
 /**
@@ -15,7 +45,7 @@ interface Transit {
  */
 export const patientTransporter: Middleware = {
   created(broker: ServiceBroker) {
-    const { transit } = broker as unknown as { transit: Transit | null };
+    const transit = transitOf(broker);
     if (!transit) return;
     const connect = transit.connect.bind(transit);
     transit.connect = async () => {
