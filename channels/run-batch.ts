@@ -23,8 +23,9 @@ export type Settled = null | Error | Promise<null | Error>;
  * With `chan.batch` the handler gets the arrays. If it throws, each message is run again alone, one after
  * the other, so a poisoned message never takes its neighbours with it; only an outage of the store fails all
  * of them at once. Without `chan.batch` the handler runs once for each message, in parallel.
- * With `ordered`, messages of one key run one after the other, and one whose predecessor failed is not run:
- * its outcome is a `BehindFailedError`.
+ * With `ordered`, messages of one key run one after the other, and one whose predecessor failed is not run;
+ * if it was run together with it and failed too, it waits behind it all the same: its outcome is a
+ * `BehindFailedError`.
  */
 export async function runBatch(
   chan: Pick<HubChannel, "handler" | "batch">,
@@ -40,12 +41,37 @@ export async function runBatch(
   }
   const handler = chan.handler as BatchHandler;
   try {
-    return settled(await handler(payloads, deliveries), payloads.length);
+    return inOrder(settled(await handler(payloads, deliveries), payloads.length), deliveries, ordered);
   } catch (error) {
-    if (payloads.length === 1 || isStoreOutage(error)) return payloads.map(() => toError(error));
+    if (payloads.length === 1 || isStoreOutage(error)) {
+      const failed = payloads.map(() => toError(error));
+      return inOrder(failed, deliveries, ordered);
+    }
   }
   const alone = async (i: number) => settled(await handler([payloads[i]], [deliveries[i]]), 1)[0];
   return runEach(alone, deliveries, ordered, false);
+}
+
+/** With `ordered`, of the messages of a key only the first that failed has its own retry; the others follow it. */
+function inOrder(outcomes: Settled[], deliveries: Delivery[], ordered: boolean): Settled[] {
+  if (!ordered || outcomes.every((outcome) => outcome === null)) return outcomes;
+  const earlier = new Map<string, Settled>();
+  return outcomes.map((outcome, i) => {
+    const { key } = deliveries[i];
+    if (key === null || outcome === null) return outcome;
+    const before = earlier.get(key);
+    const own = before === undefined ? outcome : behind(before, outcome);
+    earlier.set(key, own);
+    return own;
+  });
+}
+
+/** The outcome of a message, given that of an earlier one of its key. */
+function behind(before: Settled, own: Settled): Settled {
+  const judge = (first: null | Error, second: null | Error) =>
+    first !== null && second !== null ? new BehindFailedError() : second;
+  if (!(before instanceof Promise) && !(own instanceof Promise)) return judge(before, own);
+  return Promise.all([before, own]).then(([first, second]) => judge(first, second));
 }
 
 /** Runs messages one by one; in parallel where neither the caller nor the order forbids it. */
