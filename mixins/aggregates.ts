@@ -42,6 +42,14 @@ export interface UnsentMessages {
   messages: { type: string; timestamp: string }[];
 }
 
+/** A conditional update, what the document is before and after it, and what this node then has to send. */
+interface Written<S extends State> {
+  op: UpdateOne;
+  before: Stored<S>;
+  after: Stored<S>;
+  fresh: OutboxEntry[];
+}
+
 const ROUNDS = 25;
 
 export function clock(): Now {
@@ -87,7 +95,7 @@ export class Aggregates<S extends State> {
   async create({ state, messages }: Decision<S>, cause: Cause): Promise<boolean> {
     const document = this.birth(state, messages, cause);
     const [created = false] = await this.adapter.insertEach([document]);
-    if (created) this.relay.send(document._id, document.outbox);
+    if (created) this.relay.send(document._id, document.version, document.outbox);
     return created;
   }
 
@@ -124,7 +132,7 @@ export class Aggregates<S extends State> {
   ): Promise<Set<string>> {
     const stored = new Map((await this.adapter.findByIds([...open.keys()])).map((d) => [d._id, d]));
     const births: Stored<S>[] = [];
-    const updates: { op: UpdateOne; after: Stored<S>; send: OutboxEntry[] }[] = [];
+    const updates: Written<S>[] = [];
     for (const [id, changes] of open) {
       const before = stored.get(id) ?? null;
       const after = this.fold(before, changes);
@@ -140,11 +148,11 @@ export class Aggregates<S extends State> {
     ]);
     births.forEach((document, i) => {
       if (!born[i]) lost.add(document._id);
-      else this.relay.send(document._id, document.outbox);
+      else this.relay.send(document._id, document.version, document.outbox);
     });
-    updates.forEach(({ after, send }, i) => {
+    updates.forEach(({ before, after, fresh }, i) => {
       if (!updated[i]) lost.add(after._id);
-      else if (send.length > 0) this.relay.send(after._id, send);
+      else if (fresh.length > 0) this.relay.send(after._id, before.version + 1, fresh, before.outbox);
     });
     return lost;
   }
@@ -224,10 +232,7 @@ export class Aggregates<S extends State> {
   }
 
   /** The conditional update from one state to the next, and what this node then has to send. */
-  private update(
-    before: Stored<S>,
-    after: Stored<S>,
-  ): { op: UpdateOne; after: Stored<S>; send: OutboxEntry[] } {
+  private update(before: Stored<S>, after: Stored<S>): Written<S> {
     const fresh = after.outbox.slice(before.outbox.length);
     const query: UpdateOne["query"] = { _id: before._id, version: before.version };
     const set: Record<string, unknown> = {};
@@ -238,24 +243,21 @@ export class Aggregates<S extends State> {
       if (was[field as keyof typeof was] !== value) set[field] = value;
     for (const field of Object.keys(was)) if (!(field in is)) unset[field] = true;
 
-    let send: OutboxEntry[] = [];
+    let another = false;
     if (fresh.length > 0) {
       const now = Date.now();
-      const another =
+      another =
         before.outbox.length > 0 && before.outboxOwner !== this.owner && (before.outboxDueAt ?? 0) > now;
       // While another node sends this outbox it sends these messages too; if it has just finished, we lose
       // the race and decide again.
       if (another) query.outboxOwner = before.outboxOwner;
-      else {
-        Object.assign(set, this.lease());
-        send = before.outboxOwner === this.owner ? fresh : after.outbox;
-      }
+      else Object.assign(set, this.lease());
     }
     const update: UpdateOne["update"] = { $inc: { version: 1 } };
     if (Object.keys(set).length > 0) update.$set = set;
     if (Object.keys(unset).length > 0) update.$unset = unset;
     if (fresh.length > 0) update.$push = { outbox: { $each: fresh } };
-    return { op: { query, update }, after, send };
+    return { op: { query, update }, before, after, fresh: another ? [] : fresh };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LoggerInstance, ServiceBroker } from "moleculer";
+import { isRetryable } from "../contracts/errors";
 import { isCommand, messageType, type MessageEnvelope } from "../contracts/envelope";
 import { EVENTS, type EventType } from "../contracts/events";
 import type { Document, StoreAdapter } from "../store/types";
@@ -28,7 +29,12 @@ const HELD = 20_000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
 
-type Sent = (documentId: string, messageIds: string[]) => void;
+interface LaneEvents {
+  /** These messages were confirmed. */
+  sent(documentId: string, messageIds: string[]): void;
+  /** The rest of a document's messages stays in the store: one of them can't be sent as it is. */
+  refused(documentId: string): void;
+}
 
 /**
  * The messages of one transport that wait to be published: documents side by side, the messages of one
@@ -44,7 +50,7 @@ class Lane {
 
   constructor(
     private readonly publish: (message: MessageEnvelope) => Promise<void>,
-    private readonly sent: Sent,
+    private readonly on: LaneEvents,
     private readonly logger: LoggerInstance,
   ) {}
 
@@ -56,14 +62,16 @@ class Lane {
     return this.held;
   }
 
-  /** Takes messages in; what is more than may be held is left to the sweeper. */
-  add(documentId: string, entries: OutboxEntry[]): void {
+  /** Takes messages in; false: there are more than may be held, they are left to the sweeper. */
+  add(documentId: string, entries: OutboxEntry[]): boolean {
     const known = this.waiting.get(documentId) ?? [];
     const fresh = entries.filter((entry) => !known.some((k) => k.id === entry.id));
-    if (fresh.length === 0 || (known.length === 0 && this.held > HELD)) return;
+    if (fresh.length === 0) return true;
+    if (known.length === 0 && this.held > HELD) return false;
     this.waiting.set(documentId, [...known, ...fresh]);
     this.held += fresh.length;
     this.go();
+    return true;
   }
 
   start(): void {
@@ -101,7 +109,7 @@ class Lane {
     }
   }
 
-  /** Publishes one batch; returns the first error, if any. */
+  /** Publishes one batch; returns the first error that passes with time, if any. */
   private async flush(): Promise<unknown> {
     const batch: [string, OutboxEntry][] = [];
     for (const [id, entries] of this.waiting) {
@@ -109,6 +117,7 @@ class Lane {
       for (const entry of entries) batch.push([id, entry]);
     }
     let failure: unknown = null;
+    const refused = new Set<string>();
     const confirmed = new Map<string, string[]>();
     await Promise.all(
       batch.map(async ([documentId, { id, message }]) => {
@@ -118,7 +127,13 @@ class Lane {
           if (ids) ids.push(id);
           else confirmed.set(documentId, [id]);
         } catch (error) {
-          failure ??= error;
+          if (isRetryable(error)) failure ??= error;
+          else {
+            refused.add(documentId);
+            this.logger.error(
+              `${messageType(message)} ${id} of ${documentId} is not sent: ${(error as Error).message}`,
+            );
+          }
         }
       }),
     );
@@ -127,7 +142,12 @@ class Lane {
       if (rest.length > 0) this.waiting.set(documentId, rest);
       else this.waiting.delete(documentId);
       this.held -= ids.length;
-      this.sent(documentId, ids);
+      this.on.sent(documentId, ids);
+    }
+    for (const documentId of refused) {
+      this.held -= this.waiting.get(documentId)?.length ?? 0;
+      this.waiting.delete(documentId);
+      this.on.refused(documentId);
     }
     return failure;
   }
@@ -151,7 +171,12 @@ class Lane {
 export class OutboxRelay {
   private readonly commands: Lane;
   private readonly events: Lane;
+  /** What was confirmed and is still to be taken out. */
   private done = new Map<string, string[]>();
+  /** Ids that were confirmed since the sweep before last: a document that was read before they were cleared has them. */
+  private confirmed = [new Set<string>(), new Set<string>()];
+  /** The version at which all that a document's outbox held was confirmed, or waits here. */
+  private readonly versions = new Map<string, number>();
   private clearing: Promise<void> | null = null;
   private sweeper: NodeJS.Timeout | null = null;
   private sweeping: Promise<void> | null = null;
@@ -163,13 +188,19 @@ export class OutboxRelay {
     private readonly adapter: StoreAdapter<OutboxFields>,
     private readonly logger: LoggerInstance,
   ) {
-    const sent: Sent = (documentId, ids) => this.forget(documentId, ids);
+    const on: LaneEvents = {
+      sent: (documentId, ids) => {
+        for (const id of ids) this.confirmed[0].add(id);
+        this.forget(documentId, ids);
+      },
+      refused: (documentId) => this.versions.delete(documentId),
+    };
     const publish = (message: MessageEnvelope): Promise<void> =>
       isCommand(message)
         ? broker.sendCommand(message.commandType, message, { key: message.key })
         : broker.publishEvent(EVENTS[messageType(message) as EventType].topic, message, { key: message.key });
-    this.commands = new Lane(publish, sent, logger);
-    this.events = new Lane(publish, sent, logger);
+    this.commands = new Lane(publish, on, logger);
+    this.events = new Lane(publish, on, logger);
   }
 
   /** Messages that wait on this node. */
@@ -199,12 +230,21 @@ export class OutboxRelay {
     while (this.clearing) await this.clearing;
   }
 
-  /** Sends these messages of a document, after those of it that wait already. */
-  send(documentId: string, entries: OutboxEntry[]): void {
+  /**
+   * Sends the outbox of a document that has `version` now: `fresh` is what this write put into it, `earlier`
+   * what it had before. Messages of it that wait here already keep their places.
+   */
+  send(documentId: string, version: number, fresh: OutboxEntry[], earlier: OutboxEntry[] = []): void {
+    const unsent = earlier.filter(({ id }) => !this.confirmed.some((ids) => ids.has(id)));
+    const entries = [...unsent, ...fresh];
     const commands = entries.filter((entry) => isCommand(entry.message));
     const events = entries.filter((entry) => !isCommand(entry.message));
-    if (commands.length > 0) this.commands.add(documentId, commands);
-    if (events.length > 0) this.events.add(documentId, events);
+    const taken = [
+      commands.length === 0 || this.commands.add(documentId, commands),
+      events.length === 0 || this.events.add(documentId, events),
+    ];
+    if (taken.every(Boolean)) this.versions.set(documentId, version);
+    else this.versions.delete(documentId);
   }
 
   private forget(documentId: string, ids: string[]): void {
@@ -215,23 +255,14 @@ export class OutboxRelay {
     });
   }
 
-  /** Two updates a batch: take out what was confirmed, then free the documents that have nothing left. */
+  /** Takes out what was confirmed, and frees the documents that have nothing left; a batch at a time. */
   private async clear(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.done.size > 0) {
       const done = this.done;
       this.done = new Map();
-      const ids = [...done.keys()];
-      const messages = [...done.values()].flat();
       try {
-        await this.adapter.updateMany(
-          { _id: { $in: ids } },
-          { $pull: { outbox: { id: { $in: messages } } } },
-        );
-        await this.adapter.updateMany(
-          { _id: { $in: ids }, outboxOwner: this.owner, outbox: { $size: 0 } },
-          { $unset: { outboxDueAt: true, outboxOwner: true } },
-        );
+        await this.takeOut(await this.empty(done), done);
       } catch (error) {
         // They will be sent again when the lease ends; every consumer takes that.
         this.logger.warn(`Outbox not cleared: ${(error as Error).message}`);
@@ -239,9 +270,47 @@ export class OutboxRelay {
     }
   }
 
+  /**
+   * Empties and frees, with one update, the documents that nobody has written since and of which all is
+   * sent; returns the others.
+   */
+  private async empty(done: Map<string, string[]>): Promise<string[]> {
+    const others: string[] = [];
+    const sent = new Map<number, string[]>();
+    for (const id of done.keys()) {
+      const version = this.versions.get(id);
+      const waits = this.commands.has(id) || this.events.has(id);
+      if (!waits) this.versions.delete(id);
+      if (waits || version === undefined) others.push(id);
+      else sent.set(version, [...(sent.get(version) ?? []), id]);
+    }
+    await Promise.all(
+      [...sent].map(async ([version, ids]) => {
+        const emptied = await this.adapter.updateMany(
+          { _id: { $in: ids }, version, outboxOwner: this.owner },
+          { $set: { outbox: [] }, $unset: { outboxDueAt: true, outboxOwner: true } },
+        );
+        if (emptied < ids.length) others.push(...ids);
+      }),
+    );
+    return others;
+  }
+
+  /** Takes out what was confirmed, then frees the documents that have nothing left. */
+  private async takeOut(ids: string[], done: Map<string, string[]>): Promise<void> {
+    if (ids.length === 0) return;
+    const messages = ids.flatMap((id) => done.get(id) ?? []);
+    await this.adapter.updateMany({ _id: { $in: ids } }, { $pull: { outbox: { id: { $in: messages } } } });
+    await this.adapter.updateMany(
+      { _id: { $in: ids }, outboxOwner: this.owner, outbox: { $size: 0 } },
+      { $unset: { outboxDueAt: true, outboxOwner: true } },
+    );
+  }
+
   /** Takes over the outboxes whose lease has ended, and renews the lease of those that wait here. */
   private async sweep(): Promise<void> {
     const now = Date.now();
+    this.confirmed = [new Set(), this.confirmed[0]];
     const due = await this.adapter.find({
       query: { outboxDueAt: { $lte: now } },
       sort: "outboxDueAt",
@@ -255,7 +324,7 @@ export class OutboxRelay {
       })),
     );
     due.forEach((document, i) => {
-      if (claimed[i]) this.send(document._id, document.outbox);
+      if (claimed[i]) this.send(document._id, document.version, document.outbox);
     });
   }
 }

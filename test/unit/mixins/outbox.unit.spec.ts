@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LoggerInstance, ServiceBroker } from "moleculer";
+import { PermanentError } from "../../../contracts/errors";
+import type { EventEnvelope, MessageEnvelope } from "../../../contracts/envelope";
+import { OutboxRelay, type OutboxEntry, type OutboxFields } from "../../../mixins/outbox";
+import { openDatabase } from "../../../store";
+import type { Database, StoreAdapter } from "../../../store/types";
+import { waitFor } from "../../support/wait";
+
+const OWNER = "node-a";
+
+const entry = (id: string): OutboxEntry => ({
+  id,
+  message: { eventId: id, eventType: "OrderPlaced", key: "order" } as unknown as MessageEnvelope,
+});
+
+const idOf = (message: MessageEnvelope): string => (message as EventEnvelope).eventId;
+
+describe("the relay", () => {
+  let folder: string;
+  let database: Database;
+  let adapter: StoreAdapter<OutboxFields>;
+  let relay: OutboxRelay;
+  let publish: jest.Mock<Promise<void>, [string, MessageEnvelope]>;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "hub-outbox-"));
+    database = await openDatabase({ dataDir: folder });
+    adapter = database.adapter<OutboxFields>({ name: "things", indexes: [{ fields: ["outboxDueAt"] }] });
+    await adapter.connect();
+    publish = jest.fn<Promise<void>, [string, MessageEnvelope]>(async () => undefined);
+    const broker = { publishEvent: publish } as unknown as ServiceBroker;
+    const logger = { warn: () => undefined, error: () => undefined } as unknown as LoggerInstance;
+    relay = new OutboxRelay(broker, OWNER, adapter, logger);
+    relay.start();
+  });
+
+  afterEach(async () => {
+    await relay.stop();
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A document as this node has just stored it, at version 1. */
+  async function stored(...entries: OutboxEntry[]): Promise<void> {
+    const lease = { outboxOwner: OWNER, outboxDueAt: Date.now() + 60_000 };
+    await adapter.insert({ _id: "thing", version: 1, outbox: entries, ...lease });
+  }
+
+  const sentIds = (): string[] => publish.mock.calls.map(([, message]) => idOf(message));
+  const now = (): Promise<OutboxFields | null> => adapter.findById("thing");
+
+  test("empties the outbox and gives the lease back when all is confirmed", async () => {
+    await stored(entry("a"), entry("b"));
+    relay.send("thing", 1, [entry("a"), entry("b")]);
+    await waitFor(async () => (await now())?.outbox.length === 0);
+    expect(await now()).toEqual({ _id: "thing", version: 1, outbox: [] });
+    expect(publish).toHaveBeenCalledTimes(2);
+  });
+
+  test("leaves in the outbox what somebody else has put there meanwhile", async () => {
+    await stored(entry("a"));
+    publish.mockImplementation(async () => {
+      await adapter.updateMany({ _id: "thing" }, { $push: { outbox: entry("b") }, $inc: { version: 1 } });
+    });
+    relay.send("thing", 1, [entry("a")]);
+    await waitFor(async () => (await now())?.outbox[0]?.id === "b");
+    expect(await now()).toMatchObject({ outbox: [{ id: "b" }], outboxOwner: OWNER });
+  });
+
+  test("takes out only what is confirmed, and sends the rest again", async () => {
+    await stored(entry("a"), entry("b"));
+    let away = true;
+    publish.mockImplementation(async (_topic, message) => {
+      if (idOf(message) === "b" && away) throw new Error("The broker is away.");
+    });
+    relay.send("thing", 1, [entry("a"), entry("b")]);
+    await waitFor(async () => (await now())?.outbox.length === 1);
+    expect(await now()).toMatchObject({ outbox: [{ id: "b" }], outboxOwner: OWNER });
+    away = false;
+    await waitFor(async () => (await now())?.outbox.length === 0);
+    expect(await now()).not.toHaveProperty("outboxOwner");
+  });
+
+  test("sends what an earlier write has left in the outbox before what is new, and each once", async () => {
+    await stored(entry("a"), entry("b"));
+    relay.send("thing", 1, [entry("b")], [entry("a")]);
+    await waitFor(async () => (await now())?.outbox.length === 0);
+    relay.send("thing", 1, [entry("c")], [entry("a"), entry("b")]);
+    await waitFor(() => publish.mock.calls.length === 3);
+    expect(sentIds()).toEqual(["a", "b", "c"]);
+  });
+
+  test("a message that can't be sent stays in the store and holds nobody else up", async () => {
+    await stored(entry("too-large"), entry("b"));
+    await adapter.insert({ _id: "other", version: 1, outbox: [entry("c")], outboxOwner: OWNER });
+    publish.mockImplementation(async (_topic, message) => {
+      if (idOf(message) === "too-large") throw new PermanentError("MESSAGE_TOO_LARGE", "Too large.");
+    });
+    relay.send("thing", 1, [entry("too-large")]);
+    relay.send("other", 1, [entry("c")]);
+    await waitFor(async () => (await adapter.findById("other"))?.outbox.length === 0);
+    await waitFor(() => relay.pending === 0);
+    expect((await now())?.outbox.map(({ id }) => id)).toEqual(["too-large", "b"]);
+  });
+});
