@@ -30,6 +30,9 @@ const SCHEMAS = new Map<string, TObject>([
   ...Object.entries(COMMANDS).map(([type, { data }]) => [type, commandSchema(type, data)] as const),
 ]);
 
+/** Messages that were found good; frozen, so they stay it. Several groups get the same one. */
+const known = new WeakSet<object>();
+
 /**
  * Holds a message against its contract. An event of an unknown type passes (somebody newer sent it, and a
  * consumer ignores what it does not know); an unknown command does not: it was meant for us.
@@ -41,7 +44,13 @@ export function contractError(message: unknown): ValidationError | PermanentErro
       [{ pointer: "", detail: "must be an envelope" }],
       "The message is not an envelope.",
     );
-  const envelope = message as MessageEnvelope;
+  if (known.has(message)) return null;
+  const error = envelopeError(message as MessageEnvelope);
+  if (!error && Object.isFrozen(message)) known.add(message);
+  return error;
+}
+
+function envelopeError(envelope: MessageEnvelope): ValidationError | PermanentError | null {
   if (isCommand(envelope)) {
     if (!isCommandType(envelope.commandType))
       return new PermanentError("UNKNOWN_COMMAND", `There is no command ${String(envelope.commandType)}.`);

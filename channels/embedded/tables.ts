@@ -179,11 +179,14 @@ export class LogTables {
     return (this.engine.prepare(sql).all() as { channel: string }[]).map((row) => row.channel);
   }
 
-  /** Removes at most `limit` messages of a channel up to `seq` that are older than `before`; says how many. */
+  /**
+   * Removes, of the first `limit` messages of a channel, those up to `seq` that are older than `before`; says
+   * how many. It never looks at more than that: what is kept may be millions.
+   */
   remove(channel: string, upTo: number, before: number, limit: number): number {
-    const some = `SELECT seq FROM ${this.messages} WHERE channel = ? AND seq <= ? AND time < ? ORDER BY seq LIMIT ?`;
-    const sql = `DELETE FROM ${this.messages} WHERE seq IN (${some})`;
-    return Number(this.engine.prepare(sql).run(channel, upTo, before, limit).changes);
+    const first = `SELECT seq, time FROM ${this.messages} WHERE channel = ? AND seq <= ? ORDER BY seq LIMIT ?`;
+    const sql = `DELETE FROM ${this.messages} WHERE seq IN (SELECT seq FROM (${first}) WHERE time < ?)`;
+    return Number(this.engine.prepare(sql).run(channel, upTo, limit, before).changes);
   }
 }
 

@@ -51,7 +51,8 @@ export class SqliteAdapter<D extends Document = Document> implements StoreAdapte
   }
 
   async findByIds(ids: string[]): Promise<D[]> {
-    return this.find({ query: { _id: { $in: ids } } });
+    const { engine } = this.collection;
+    return engine.read(() => [...new Set(ids)].flatMap((id) => this.collection.load(id) ?? []));
   }
 
   async count({ query, search, searchFields }: Filters = {}): Promise<number> {
@@ -202,8 +203,9 @@ export class SqliteAdapter<D extends Document = Document> implements StoreAdapte
   }
 
   private rewrite(doc: D, change: (doc: D) => void): D {
+    const before = this.collection.values(doc);
     change(doc);
-    this.collection.replace(doc._id, doc);
+    this.collection.replace(doc._id, doc, before);
     return doc;
   }
 

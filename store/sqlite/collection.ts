@@ -33,7 +33,7 @@ export class SqliteCollection<D extends Document = Document> {
   private all: Column[] = [];
   private opened = false;
   private pendingIndexes: Index[] = [];
-  private sql = { insert: "", insertNew: "", update: "" };
+  private sql = { insert: "", insertNew: "" };
 
   constructor(
     readonly name: string,
@@ -93,11 +93,16 @@ export class SqliteCollection<D extends Document = Document> {
     return this.unique(() => statement.run(row.id, row.text, ...row.values)).changes === 1;
   }
 
-  /** Writes a document back in its place. */
-  replace(id: string, doc: D): void {
+  /** Writes a changed document back in its place; `before` is what its columns hold. */
+  replace(id: string, doc: D, before: Value[]): void {
     const { text, values } = this.row(doc);
-    this.noteOddities(values);
-    this.unique(() => this.engine.prepare(this.sql.update).run(text, ...values, id));
+    // SQLite writes every index that has a column in SET, also where the value stays the same.
+    const changed = this.all.filter((_, i) => values[i] !== before[i]);
+    const fresh = values.filter((value, i) => value !== before[i]);
+    this.noteOddities(fresh, changed);
+    const set = ["doc", ...changed.map((column) => column.sql)].map((name) => `${name} = ?`).join(", ");
+    const sql = `UPDATE ${this.table} SET ${set} WHERE _id = ?`;
+    this.unique(() => this.engine.prepare(sql).run(text, ...fresh, id));
   }
 
   load(id: string): D | null {
@@ -109,8 +114,13 @@ export class SqliteCollection<D extends Document = Document> {
     return {
       id: doc._id,
       text: JSON.stringify(doc),
-      values: this.all.map((column) => encode(valueAt(doc, column.parts))),
+      values: this.values(doc),
     };
+  }
+
+  /** What the columns hold of a document. */
+  values(doc: D): Value[] {
+    return this.all.map((column) => encode(valueAt(doc, column.parts)));
   }
 
   private addColumn(path: string): void {
@@ -169,12 +179,7 @@ export class SqliteCollection<D extends Document = Document> {
   private prepareSql(): void {
     const names = ["_id", "doc", ...this.all.map((column) => column.sql)];
     const insert = `INSERT INTO ${this.table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
-    const set = names.slice(1).map((name) => `${name} = ?`);
-    this.sql = {
-      insert,
-      insertNew: `${insert} ON CONFLICT DO NOTHING`,
-      update: `UPDATE ${this.table} SET ${set.join(", ")} WHERE _id = ?`,
-    };
+    this.sql = { insert, insertNew: `${insert} ON CONFLICT DO NOTHING` };
   }
 
   private noteOddities(values: Value[], columns = this.all): void {
