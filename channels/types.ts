@@ -69,6 +69,8 @@ export const HEADERS = {
   attempt: "x-hub-attempt",
   /** A redriven message is for this group alone; the others let it pass. */
   onlyGroup: "x-hub-only-group",
+  /** The id of the dead letter that a redriven message was: if it fails again, its history goes on there. */
+  deadLetter: "x-hub-dead-letter",
   /** The first attempt's time, ISO 8601. */
   firstFailedAt: "x-hub-first-failed-at",
 } as const;

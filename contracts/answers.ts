@@ -138,6 +138,25 @@ export const AuditEntry = Type.Object({
   sequence: Count,
   data: Type.Unknown(),
 });
+const DeadLetterError = Type.Object({ name: Type.String(), message: Type.String(), stack: Type.String() });
+const DeadLetterEntry = Type.Object({
+  at: Time,
+  what: oneOf("failed", "redriven", "discarded"),
+  reason: Type.Optional(Type.String({ description: "why it failed, or was discarded" })),
+  error: Type.Optional(DeadLetterError),
+  attempts: Type.Optional(Count),
+  by: Type.Optional(Type.String({ description: "the id of the administrator; `repl` at the REPL" })),
+  edits: Type.Optional(
+    Type.Array(
+      Type.Object({
+        pointer: Type.String({ description: "RFC 6901, in the payload" }),
+        before: Type.Optional(Type.Unknown()),
+        after: Type.Optional(Type.Unknown()),
+      }),
+    ),
+  ),
+  redriveId: Type.Optional(Type.String({ description: "the redrive of many that it was part of" })),
+});
 export const DeadLetter = Type.Object({
   id: Id,
   kind: oneOf("command", "event"),
@@ -148,12 +167,46 @@ export const DeadLetter = Type.Object({
   correlationId: TextOrNull,
   service: Type.String({ description: "the consumer group that could not process it" }),
   reason: Type.String(),
-  error: Type.Object({ name: Type.String(), message: Type.String(), stack: Type.String() }),
+  error: DeadLetterError,
   attempts: Count,
   headers: Type.Record(Type.String(), Type.String()),
   payload: Type.Unknown({ description: "the message; what was not JSON is here as a string" }),
   failedAt: Time,
   status: oneOf("open", "redriven", "discarded"),
+  orderId: Type.Optional(Type.String({ description: "the order that it is about, if it is about one" })),
+  failures: Type.Integer({ minimum: 1, description: "how often it has failed for good" }),
+  firstFailedAt: Time,
+  history: Type.Optional(Type.Array(DeadLetterEntry, { description: "oldest first; lists leave it out" })),
+});
+export const DeadLetterTimeline = Type.Object({
+  orderId: TextOrNull,
+  correlationId: TextOrNull,
+  entries: Timeline.properties.entries,
+});
+/** Many dead letters that are sent again, one after the other. */
+export const Redrive = Type.Object({
+  id: Id,
+  status: oneOf("running", "done", "stopped"),
+  filter: Type.Record(Type.String(), Type.String()),
+  perSecond: Type.Integer({ minimum: 1 }),
+  total: Type.Integer({ minimum: 0, description: "letters that were open when it began" }),
+  redriven: Count,
+  progress: Type.Number({ minimum: 0, maximum: 1 }),
+  by: Id,
+  createdAt: Time,
+  endedAt: Type.Optional(Time),
+});
+/** An order that waits longer than its step may take. */
+export const StuckOrder = Type.Object({
+  ...Order.properties,
+  owes: oneOf("payments", "inventory"),
+  waitingSince: Time,
+  asked: Type.Integer({ minimum: 0, description: "how often the step has been asked for again" }),
+  askAt: Type.Optional(Type.String({ format: "date-time", description: "when it is asked for next" })),
+  deadLetter: Type.Union(
+    [Type.Object({ id: Id, status: oneOf("open", "discarded"), reason: Type.String() }), Type.Null()],
+    { description: "the command that it waits for, where that lies in the dead letters" },
+  ),
 });
 export const Stats = Type.Object({
   orders: Type.Record(Type.String(), Count, { description: "how many orders have each status" }),

@@ -122,13 +122,64 @@ export const AuditQuery = Type.Object({
   to: Type.Optional(DateTime),
 });
 export type AuditQuery = Static<typeof AuditQuery>;
-export const DeadLettersQuery = Type.Object({
-  ...PageQuery.properties,
-  status: Type.Optional(
-    Type.Union([Type.Literal("open"), Type.Literal("redriven"), Type.Literal("discarded")]),
-  ),
-  channel: Type.Optional(Type.String({ maxLength: 255 })),
-});
+
+const Exact = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
+/** Which dead letters are meant; `from` is inclusive, `to` is not. */
+const DeadLetterFilter = {
+  kind: Type.Optional(Type.Union([Type.Literal("command"), Type.Literal("event")])),
+  channel: Exact,
+  type: Exact,
+  service: Exact,
+  reason: Exact,
+  key: Exact,
+  correlationId: Exact,
+  from: Type.Optional(DateTime),
+  to: Type.Optional(DateTime),
+};
+/** Closed: a filter that is spelled wrong would else show, or redrive, all of them. */
+export const DeadLettersQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    status: Type.Optional(
+      Type.Union([Type.Literal("open"), Type.Literal("redriven"), Type.Literal("discarded")]),
+    ),
+    ...DeadLetterFilter,
+  },
+  closed,
+);
+export type DeadLettersQuery = Static<typeof DeadLettersQuery>;
+export const RedriveBody = Type.Object(
+  {
+    payload: Type.Optional(
+      Type.Unknown({ description: "the whole message as it is to be sent; unset: as it was" }),
+    ),
+  },
+  closed,
+);
+export const DiscardBody = Type.Object(
+  {
+    reason: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 500,
+        pattern: "^[^@]*$",
+        description: "kept in the event store for ever: no e-mail addresses",
+      }),
+    ),
+  },
+  closed,
+);
+/** Open letters that failed before this call, all of those that the filter means. */
+export const RedriveAllBody = Type.Object(
+  {
+    ...DeadLetterFilter,
+    perSecond: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000, description: "messages a second; 20 unless told" }),
+    ),
+  },
+  closed,
+);
+export type RedriveAllBody = Static<typeof RedriveAllBody>;
 export const AsOfQuery = Type.Object({ at: Type.Optional(DateTime) });
 
 export const Preferences = Type.Object(

@@ -91,6 +91,8 @@ export type ConflictCode =
   | "LAST_ADMIN"
   | "REPLAY_RUNNING"
   | "DEAD_LETTER_CLOSED"
+  | "REDRIVE_OVER"
+  | "ORDER_OVER"
   | "WRITE_CONFLICT";
 
 /** 409: the request is fine, the state does not allow it. */

@@ -90,6 +90,11 @@ export const EVENTS = {
     refund: RefundStatus,
     items: Type.Array(SeatLine),
   }),
+  OrderNudged: event("hub.orders", "An operator had the saga ask for the overdue step again.", {
+    ...OfOrder,
+    by: Id,
+    owes: Type.String({ description: "the service that owes the step" }),
+  }),
   SubscriptionActivated: event("hub.orders", "One line of an order became a running subscription.", {
     ...OfOrder,
     subscriptionId: Id,
@@ -145,11 +150,33 @@ export const EVENTS = {
     nodeId: Id,
     services: Type.Array(Type.String()),
   }),
-  ErrorOccurred: event("hub.system", "A message was put aside as a dead letter.", {
-    nodeId: Id,
+  ErrorOccurred: {
+    ...event("hub.system", "A message was put aside as a dead letter.", {
+      nodeId: Id,
+      deadLetterId: Id,
+      channel: Type.String(),
+      reason: Type.String(),
+      service: Type.Optional(Type.String({ description: "the consumer group that could not process it" })),
+      orderId: Type.Optional(Id),
+    }),
+    version: "1.1",
+  },
+  DeadLetterRedriven: event("hub.system", "An operator sent a dead letter again.", {
     deadLetterId: Id,
     channel: Type.String(),
-    reason: Type.String(),
+    by: Id,
+    edited: Type.Array(Type.String(), {
+      description: "JSON pointers of what was edited in the message; its values stay with the dead letter",
+    }),
+    redriveId: Type.Optional(Type.String({ description: "the redrive of many that it was part of" })),
+    orderId: Type.Optional(Id),
+  }),
+  DeadLetterDiscarded: event("hub.system", "An operator gave a dead letter up.", {
+    deadLetterId: Id,
+    channel: Type.String(),
+    by: Id,
+    reason: Type.Optional(Type.String()),
+    orderId: Type.Optional(Id),
   }),
   DependencyLost: event("hub.system", "A node cannot reach a backing service.", {
     nodeId: Id,

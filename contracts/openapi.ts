@@ -25,6 +25,8 @@ const PROBLEMS: readonly E.HubError[] = [
   new E.ConflictError("LAST_ADMIN", "The last administrator can be neither demoted nor deleted."),
   new E.ConflictError("REPLAY_RUNNING", "A replay of this projection is running."),
   new E.ConflictError("DEAD_LETTER_CLOSED", "The dead letter is redriven already."),
+  new E.ConflictError("REDRIVE_OVER", "The redrive is done already."),
+  new E.ConflictError("ORDER_OVER", "The order is ACTIVE: nobody owes it a step."),
   new E.ConflictError("WRITE_CONFLICT", "Too many writers at once; try again."),
   new E.PayloadTooLargeError("100 kB"),
   new E.FraudSuspectedError("0199a1b2-3c4d-7e5f-8a6b-7c8d9e0f1a2b"),
@@ -138,6 +140,9 @@ function parametersOf({ path, query, action }: Route): unknown[] {
   ];
 }
 
+const mayBeEmpty = ({ type, required = [], minProperties = 0 }: TSchema): boolean =>
+  type === "object" && (required as string[]).length === 0 && minProperties === 0;
+
 function operation(route: Route, tag = route.path.split("/")[1] ?? "") {
   const { action, access, summary, body } = route;
   const tags = [access === "admin" ? "admin" : tag.includes(".") || tag === "docs" ? "about" : tag];
@@ -149,7 +154,10 @@ function operation(route: Route, tag = route.path.split("/")[1] ?? "") {
     security: access === "public" ? [] : [{ bearer: [] }],
     parameters: parametersOf(route),
     ...(body && {
-      requestBody: { required: true, ...content("application/json", body, exampleOf(body, "", true)) },
+      requestBody: {
+        required: !mayBeEmpty(body),
+        ...content("application/json", body, exampleOf(body, "", true)),
+      },
     }),
     responses: { [status]: goodAnswer(route), ...problemAnswers(codesOf(route)) },
   };

@@ -189,6 +189,22 @@ export function askAgain(order: Order, now: Now): Decision<Order> | null {
   return { state: { ...order, asked, askAt }, messages, again };
 }
 
+/**
+ * An operator has the saga ask now, however often it has asked before; null when nobody owes a step. The
+ * saga goes on asking from its first deadline again.
+ */
+export function nudgeOrder(order: Order, { by }: { by: string }, now: Now): Decision<Order> | null {
+  const owing = owes(order);
+  const decision = askAgain(order, now);
+  if (!decision || owing === null) return null;
+  const { _id: orderId, userId } = order;
+  return {
+    ...decision,
+    state: { ...decision.state, askAt: now.ms + STEP_DEADLINE_MS },
+    messages: [...decision.messages, { event: "OrderNudged", data: { orderId, userId, by, owes: owing } }],
+  };
+}
+
 /** The order as it was at a moment, or null when it was not there yet. */
 export function asOf(order: Order, at: string): Order | null {
   const moment = Date.parse(at);

@@ -66,21 +66,24 @@ export function timelineOf(order: Order, events: readonly HubEvent[]): Timeline 
   for (const event of events) {
     if (seen.has(event.eventId)) continue;
     seen.add(event.eventId);
-    entries.push({
-      at: event.timestamp,
-      kind: event.eventType.startsWith("Notification") ? "notification" : "event",
-      type: event.eventType,
-      source: event.source,
-      id: event.eventId,
-      causationId: event.causationId,
-      data: event.data,
-    });
+    entries.push(entryOf(event));
   }
   // What caused something comes before it when both have the same millisecond.
   const rank = { request: 0, command: 2, event: 1, notification: 3 };
   entries.sort((a, b) => a.at.localeCompare(b.at) || rank[a.kind] - rank[b.kind]);
   return { orderId, correlationId, entries };
 }
+
+/** An event as a step of a journey. */
+export const entryOf = (event: HubEvent): TimelineEntry => ({
+  at: event.timestamp,
+  kind: event.eventType.startsWith("Notification") ? "notification" : "event",
+  type: event.eventType,
+  source: event.source,
+  id: event.eventId,
+  causationId: event.causationId,
+  data: event.data,
+});
 
 const command = (
   type: string,

@@ -66,6 +66,27 @@ export async function newestFirst<D extends Document>(
   };
 }
 
+/** A page of a collection by one field upwards, `_id` where that is equal. */
+export async function upwards<D extends Document>(
+  adapter: StoreAdapter<D>,
+  query: Query,
+  page: PageQuery,
+  field: keyof D & string,
+): Promise<Page<D>> {
+  const limit = limitOf(page);
+  const conditions: Query[] = [query];
+  if (page.after !== undefined) {
+    const [value, id] = decodeCursor(page.after, 2);
+    conditions.push({ $or: [{ [field]: { $gt: value } }, { [field]: value, _id: { $gt: id } }] });
+  }
+  const sort = [field, "_id"];
+  const found = await adapter.find({ query: { $and: conditions }, sort, limit: limit + 1 });
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  const more = found.length > limit && last;
+  return { items, next: more ? encodeCursor(last[field] as string | number, last._id) : null };
+}
+
 /** A page of a collection in the order of `position`; `after` is the `_id` of the last item seen. */
 export async function oldestFirst<D extends Document & { position: number }>(
   adapter: StoreAdapter<D>,

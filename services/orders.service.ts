@@ -27,6 +27,7 @@ import {
   asOf,
   cancelOrder,
   mergeLines,
+  nudgeOrder,
   owes,
   placeOrder,
   recordFact,
@@ -43,7 +44,7 @@ import { timelineOf } from "../domain/timeline";
 import { aggregates, Aggregates, clock } from "../mixins/aggregates";
 import { FraudCheck } from "../mixins/fraud-check";
 import { defineService, listener } from "../mixins/hub";
-import { decodeCursor, encodeCursor, limitOf, newestFirst } from "../mixins/paging";
+import { decodeCursor, encodeCursor, limitOf, newestFirst, upwards } from "../mixins/paging";
 import { PlanCache } from "../mixins/plan-cache";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { Sweep } from "../mixins/sweep";
@@ -216,6 +217,46 @@ export default defineService(({ broker, config }) => {
     return answer(ctx, 202, view(order));
   }
 
+  /** Asks for an order's step now, on an operator's word; the dead letters do not hold it back. */
+  async function nudge(ctx: HttpContext) {
+    const { id: by } = callerOf(ctx);
+    let refused = false;
+    const order = await orders.change(idOf(ctx), causeOf(ctx), (state, now) => {
+      const decision = state && nudgeOrder(state, { by }, now);
+      refused = decision === null;
+      return decision;
+    });
+    if (!order) throw new NotFoundError("order");
+    if (refused)
+      throw new ConflictError("ORDER_OVER", `The order is ${order.status}: nobody owes it a step.`);
+    return answer(ctx, 202, view(order));
+  }
+
+  /** Orders that wait longer than a step may take, for whom, and whether a dead letter is why. */
+  async function stuck(ctx: HttpContext) {
+    const query = { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } };
+    const page = await upwards(orders.adapter, query, queryOf(ctx, PageQuery), "waitingSince");
+    const aside = new Map((await putAside(page.items)).map(({ key, ...letter }) => [key, letter]));
+    const items = page.items.map((order) => ({
+      ...view(order),
+      owes: owes(order),
+      waitingSince: new Date(order.waitingSince ?? 0).toISOString(),
+      asked: order.asked ?? 0,
+      ...(order.askAt && { askAt: new Date(order.askAt).toISOString() }),
+      deadLetter: aside.get(order._id) ?? null,
+    }));
+    return { ...page, items };
+  }
+
+  interface PutAside {
+    id: string;
+    key: string;
+    status: string;
+    reason: string;
+  }
+  const putAside = async (waiting: Order[]): Promise<PutAside[]> =>
+    waiting.length === 0 ? [] : broker.call("audit.putAside", { keys: waiting.map(({ _id }) => _id) });
+
   /** Records what payments and inventory tell. An order that is not there (yet) has nothing to record. */
   async function record(events: HubEvent[]): Promise<void> {
     await orders.changeEach(
@@ -238,8 +279,7 @@ export default defineService(({ broker, config }) => {
       limit: ASK_LIMIT,
     });
     if (overdue.length === 0) return;
-    const keys = overdue.map(({ _id }) => _id);
-    const aside = new Set<string>(await broker.call("audit.putAside", { keys }));
+    const aside = new Set((await putAside(overdue)).map(({ key }) => key));
     await orders.changeEach(
       overdue.map(({ _id: id, correlationId }) => ({
         id,
@@ -312,6 +352,8 @@ export default defineService(({ broker, config }) => {
         return view(then);
       },
       adminCancel: async (ctx: HttpContext) => cancel(ctx, idOf(ctx), "admin"),
+      nudge,
+      stuck,
 
       /** The part of the dashboard that orders know. */
       stats: {
@@ -338,20 +380,6 @@ export default defineService(({ broker, config }) => {
         },
       },
 
-      /** Orders that wait longer than a step may take, and for whom; the longest wait first. */
-      stuck: {
-        visibility: "public",
-        handler: async (ctx: Context<{ limit: number }>) => {
-          const query = { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } };
-          const found = await orders.adapter.find({ query, sort: "waitingSince", limit: ctx.params.limit });
-          return found.map((order) => ({
-            ...view(order),
-            owes: owes(order),
-            waitingSince: order.waitingSince,
-            asked: order.asked ?? 0,
-          }));
-        },
-      },
       /** How many orders the books have, and which are not charged. */
       count: { visibility: "public", handler: async (_ctx: Context) => orders.adapter.count({}) },
     },
