@@ -5,9 +5,13 @@ import { commandsAdapter, eventsAdapter } from "./channels";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
 import { HUB_STARTED } from "./mixins/hub";
-import { handlerMetrics, Metrics } from "./mixins/metrics";
+import { Metrics } from "./mixins/metrics";
+import { actionMetrics, handlerMetrics } from "./mixins/metrics-handlers";
+import { timed } from "./mixins/metrics-store";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
+import { openTracing } from "./mixins/tracing";
+import { tracingMiddleware } from "./mixins/tracing-middleware";
 import { openDatabase } from "./store";
 import { storeLogger } from "./store/logger";
 import type { Database } from "./store/types";
@@ -25,6 +29,7 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
 /** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
 export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
+  const requests = { underWay: 0 };
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",
@@ -65,21 +70,26 @@ export async function brokerOptions(config: Config, database: Database): Promise
     replCommands,
     middlewares: [
       {
-        created: (broker: ServiceBroker) =>
-          void (broker.hub = { config, database, metrics: new Metrics(broker) }),
+        created: (broker: ServiceBroker) => {
+          const metrics = new Metrics(broker, config);
+          const tracing = openTracing(broker, config);
+          broker.hub = { config, database: timed(database, metrics), requests, metrics, tracing };
+        },
       },
       patientTransporter,
       contracts,
       handlerMetrics,
+      actionMetrics,
+      tracingMiddleware,
       channels({
-        adapter: await commandsAdapter(config, database),
+        adapter: await commandsAdapter(config, database, requests),
         schemaProperty: "commands",
         sendMethodName: "sendCommand",
         adapterPropertyName: "commandsAdapter",
         channelHandlerTrigger: "emitLocalCommandHandler",
       }),
       channels({
-        adapter: await eventsAdapter(config, database),
+        adapter: await eventsAdapter(config, database, requests),
         schemaProperty: "domainEvents",
         sendMethodName: "publishEvent",
         adapterPropertyName: "eventsAdapter",

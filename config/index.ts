@@ -27,6 +27,20 @@ const list = (text: string): string[] =>
     .split(",")
     .map((part) => part.trim())
     .filter(Boolean);
+/** `name=value,name=value` with values in percent encoding, as OpenTelemetry has it; null when it is not. */
+function pairs(text: string): Record<string, string> | null {
+  try {
+    return Object.fromEntries(
+      list(text).map((pair) => {
+        const at = pair.indexOf("=");
+        if (at < 1) throw new Error(pair);
+        return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
+      }),
+    );
+  } catch {
+    return null;
+  }
+}
 
 /** The PEM, also where its lines are joined by a literal `\n`; null when it is no P-256 key. */
 function privateKey(text: string): string | null {
@@ -143,6 +157,20 @@ export const VARIABLES = {
   METRICS_PORT: variable(Type.Integer({ minimum: 0, maximum: 65535 }), "a port, 0 to 65535", {
     read: number,
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(url("https?"), "http://host:port of a collector that takes OTLP"),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(
+    Type.Record(Type.String({ minLength: 1 }), Type.String()),
+    "name=value, with commas between",
+    { read: pairs, secret: true },
+  ),
+  OTEL_SERVICE_NAME: variable(Type.String({ minLength: 1, maxLength: 64 }), "1 to 64 characters", {
+    default: "subscription-hub",
+  }),
+  OTEL_TRACES_SAMPLER_ARG: variable(
+    Type.Number({ minimum: 0, maximum: 1 }),
+    "the part of the requests that is traced, 0 to 1",
+    { read: number, default: 0.1 },
+  ),
 } satisfies Record<string, Variable>;
 
 type Name = keyof typeof VARIABLES;
@@ -159,7 +187,9 @@ type Optional =
   | "SMTP_URL"
   | "FRAUD_URL"
   | "STRIPE_SECRET_KEY"
-  | "METRICS_PORT";
+  | "METRICS_PORT"
+  | "OTEL_EXPORTER_OTLP_ENDPOINT"
+  | "OTEL_EXPORTER_OTLP_HEADERS";
 
 export type Config = Readonly<
   { [N in Exclude<Name, Optional>]: ValueOf<N> } & { [N in Optional]?: ValueOf<N> }

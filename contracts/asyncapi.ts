@@ -22,8 +22,11 @@ const EventHeaders = Type.Object({
   ce_correlationid: Type.String({ description: "correlationId" }),
   "content-type": Type.Literal("application/json"),
 });
-/** What a redelivered or redriven message has on top. */
+/** What a message that is traced, redelivered or redriven has on top. */
 const HubHeaders = Type.Object({
+  traceparent: Type.Optional(
+    Type.String({ description: "W3C Trace Context, of a message that belongs to a trace" }),
+  ),
   "x-hub-attempt": Type.Optional(Type.String({ description: "counts the deliveries to a group" })),
   "x-hub-first-failed-at": Type.Optional(Type.String({ format: "date-time" })),
   "x-hub-only-group": Type.Optional(

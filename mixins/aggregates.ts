@@ -8,6 +8,7 @@ import type { Decision, Draft, Now } from "../domain/types";
 import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../store/types";
 import { LEASE_MS, OutboxRelay, type OutboxEntry, type OutboxFields } from "./outbox";
 import { store } from "./store";
+import type { Tracing } from "./tracing";
 import { HUB_STARTED } from "./hub";
 
 /** What the state of an aggregate may have beside its own fields. */
@@ -24,6 +25,8 @@ export interface Cause {
   /** The id of the message or request. */
   id: string;
   correlationId: string;
+  /** The `traceparent` of a request that is traced; that of a message is known by its id. */
+  trace?: string;
 }
 
 export interface Change<S extends State> {
@@ -66,6 +69,7 @@ export class Aggregates<S extends State> {
   readonly adapter: StoreAdapter<Stored<S>>;
   readonly relay: OutboxRelay;
   private readonly owner: string;
+  private readonly tracing: Tracing | null;
 
   constructor(
     broker: ServiceBroker,
@@ -79,6 +83,8 @@ export class Aggregates<S extends State> {
       name,
       indexes: [...indexes, { fields: ["outboxDueAt"], sparse: true }],
     });
+    this.tracing = broker.hub.tracing;
+    broker.hub.metrics.watchOutbox(source, this.adapter as unknown as StoreAdapter<OutboxFields>);
     this.relay = new OutboxRelay(
       broker,
       this.owner,
@@ -202,15 +208,20 @@ export class Aggregates<S extends State> {
   /** Puts messages into the outbox: drafts become envelopes, repeats go out as they were. */
   private speak(document: Stored<S>, drafts: Draft[], again: MessageEnvelope[], cause: Cause): Stored<S> {
     let { sequence, told } = document;
+    const trace = cause.trace ?? this.tracing?.of(this.source, cause.id);
+    const entryOf = (message: MessageEnvelope): OutboxEntry => ({
+      id: messageId(message),
+      message,
+      ...(trace && { trace }),
+    });
     const outbox = [...document.outbox];
     for (const draft of drafts) {
       const message = this.envelope(document, draft, ++sequence, cause);
-      outbox.push({ id: messageId(message), message });
+      outbox.push(entryOf(message));
       if ("event" in draft && draft.keep) told = { ...told, [draft.event]: message as EventEnvelope };
     }
     for (const message of again)
-      if (!outbox.some((entry) => entry.id === messageId(message)))
-        outbox.push({ id: messageId(message), message });
+      if (!outbox.some((entry) => entry.id === messageId(message))) outbox.push(entryOf(message));
     return { ...document, sequence, outbox, ...(told && { told }) };
   }
 

@@ -3,12 +3,17 @@ import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
 import type { Metrics } from "./metrics";
+import type { Tracing } from "./tracing";
 
 /** What one node gives its services beside the broker. */
 export interface Hub {
   config: Config;
   database: Database;
   metrics: Metrics;
+  /** Null unless a collector is set. */
+  tracing: Tracing | null;
+  /** How many HTTP requests wait for their answer here. */
+  requests: { underWay: number };
 }
 
 /**

@@ -1,58 +1,133 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Middleware, ServiceBroker } from "moleculer";
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { BatchHandler, Delivery, HubChannel, Outcome } from "../channels/types";
+import type { ServiceBroker } from "moleculer";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Config } from "../config";
+import type { StoreAdapter } from "../store/types";
+import { Inbox } from "./metrics-inbox";
+import type { OutboxFields } from "./outbox";
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Of delays that retries and outages make: up to an hour. */
+const LONG_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
 
 interface OrderStats {
   orders: Record<string, number>;
-  outbox: { pending: number; oldestSeconds: number };
   stuck: number;
 }
 
 /**
- * What Prometheus reads from a node. Numbers that come from the store are told by the nodes that run the
- * service they belong to, and read when they are asked for.
+ * What Prometheus reads from a node; docs/observability.md describes each. Numbers that come from the store
+ * are told by the nodes that run the service they belong to, and read when they are asked for: between two
+ * scrapes they cost nothing.
  */
 export class Metrics {
   private readonly registry = new Registry();
-  readonly http: Histogram<"method" | "route" | "status">;
+  private readonly http: Histogram<"method" | "route" | "status">;
+  readonly actions: Histogram<"action" | "outcome">;
   readonly handlers: Histogram<"group" | "channel" | "outcome">;
+  readonly messages: Counter<"group" | "channel" | "outcome">;
+  readonly delays: Histogram<"group" | "channel">;
+  readonly retries: Counter<"group" | "channel">;
+  readonly deadLettered: Counter<"group" | "channel" | "reason">;
+  readonly store: Histogram<"collection" | "operation">;
+  readonly spans: Counter<"outcome">;
+  readonly sockets: Gauge;
+  /** What the consumer groups of this node are working on. */
+  readonly inbox = new Inbox();
+  private readonly inboxPending: Gauge<"group">;
+  private readonly inboxOldest: Gauge<"group">;
   private readonly orders: Gauge<"status">;
   private readonly pending: Gauge;
   private readonly oldest: Gauge;
+  private readonly servicePending: Gauge<"service">;
+  private readonly serviceOldest: Gauge<"service">;
   private readonly stuck: Gauge;
   private readonly lag: Gauge<"group">;
   private readonly deadLetters: Gauge;
-  readonly sockets: Gauge;
+  private readonly underWay: Gauge;
+  private readonly dependencies: Gauge<"dependency">;
+  private readonly outboxes: { service: string; adapter: StoreAdapter<OutboxFields> }[] = [];
 
-  constructor(private readonly broker: ServiceBroker) {
-    const { registry } = this;
+  constructor(
+    private readonly broker: ServiceBroker,
+    { SERVICES }: Config,
+  ) {
+    const registers = [this.registry];
     const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
-      new Gauge<L>({ name, help, labelNames, registers: [registry] });
-    collectDefaultMetrics({ register: registry });
-    this.http = new Histogram({
-      name: "hub_http_request_duration_seconds",
-      help: "Time from a request to the end of its answer.",
-      labelNames: ["method", "route", "status"],
-      buckets: BUCKETS,
-      registers: [registry],
-    });
-    this.handlers = new Histogram({
-      name: "hub_handler_duration_seconds",
-      help: "Time that a consumer's handler took for one batch.",
-      labelNames: ["group", "channel", "outcome"],
-      buckets: BUCKETS,
-      registers: [registry],
-    });
+      new Gauge<L>({ name, help, labelNames, registers });
+    const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+      new Counter<L>({ name, help, labelNames, registers });
+    const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = BUCKETS) =>
+      new Histogram<L>({ name, help, labelNames, buckets, registers });
+
+    collectDefaultMetrics({ register: this.registry });
+    this.http = histogram(
+      "hub_http_request_duration_seconds",
+      "Time from a request to the end of its answer.",
+      ["method", "route", "status"],
+    );
+    this.underWay = gauge("hub_http_requests_in_flight", "Requests that wait for their answer on this node.");
+    this.actions = histogram(
+      "hub_action_duration_seconds",
+      "Time that an action of a service took on this node.",
+      ["action", "outcome"],
+    );
+    this.handlers = histogram(
+      "hub_handler_duration_seconds",
+      "Time that a consumer's handler took for one batch.",
+      ["group", "channel", "outcome"],
+    );
+    this.messages = counter("hub_handler_messages_total", "Messages that consumers' handlers were given.", [
+      "group",
+      "channel",
+      "outcome",
+    ]);
+    this.delays = histogram(
+      "hub_message_delay_seconds",
+      "Age of the oldest message of a batch when its handler got it.",
+      ["group", "channel"],
+      LONG_BUCKETS,
+    );
+    this.retries = counter("hub_retries_total", "Messages that came again after a failure.", [
+      "group",
+      "channel",
+    ]);
+    this.deadLettered = counter("hub_dead_lettered_total", "Messages that were put aside.", [
+      "group",
+      "channel",
+      "reason",
+    ]);
+    this.store = histogram("hub_store_duration_seconds", "Time that the store took to answer.", [
+      "collection",
+      "operation",
+    ]);
+    this.spans = counter("hub_spans_total", "Spans of traces, by what became of them.", ["outcome"]);
+    this.inboxPending = gauge("hub_inbox_pending", "Messages that a group works on, on this node.", [
+      "group",
+    ]);
+    this.inboxOldest = gauge("hub_inbox_oldest_seconds", "How long a group has had the oldest of them.", [
+      "group",
+    ]);
     this.orders = gauge("hub_orders_total", "Orders in the store, by status.", ["status"]);
-    this.pending = gauge("hub_outbox_pending", "Orders with messages that are not sent yet.");
+    this.pending = gauge("hub_outbox_pending", "Documents with messages that are not sent yet.");
     this.oldest = gauge("hub_outbox_oldest_seconds", "Age of the oldest message that is not sent yet.");
+    this.servicePending = gauge("hub_service_outbox_pending", "hub_outbox_pending, by service.", ["service"]);
+    this.serviceOldest = gauge(
+      "hub_service_outbox_oldest_seconds",
+      "hub_outbox_oldest_seconds, by service.",
+      ["service"],
+    );
     this.stuck = gauge("hub_sagas_stuck", "Orders that wait longer than their step's deadline.");
     this.lag = gauge("hub_consumer_lag", "Messages that a consumer group has not done yet.", ["group"]);
     this.deadLetters = gauge("hub_dead_letters", "Dead letters that are open.");
     this.sockets = gauge("hub_sockets", "Sockets that are connected to this node.");
+    this.dependencies = gauge("hub_dependency_up", "1 while the node can use a backing service, else 0.", [
+      "dependency",
+    ]);
+    gauge("hub_node_info", "1; the labels say which node this is.", ["node", "services"]).set(
+      { node: broker.nodeID, services: SERVICES.join(",") },
+      1,
+    );
   }
 
   /** The content type of `text()`. */
@@ -62,10 +137,20 @@ export class Metrics {
 
   /** All metrics in Prometheus' text format. What cannot be read now keeps its last value. */
   async text(): Promise<string> {
-    await Promise.all(
-      [this.readOrders(), this.readDeadLetters(), this.readLag()].map((read) => read.catch(() => null)),
-    );
+    const reads = [
+      this.readOrders(),
+      this.readOutboxes(),
+      this.readDeadLetters(),
+      this.readLag(),
+      this.readNode(),
+    ];
+    await Promise.all(reads.map((read) => read.catch(() => null)));
     return this.registry.metrics();
+  }
+
+  /** Tells of the outboxes in a service's collection. */
+  watchOutbox(service: string, adapter: StoreAdapter<OutboxFields>): void {
+    this.outboxes.push({ service, adapter });
   }
 
   /** Observes a request when its answer has ended; `route` says which, once it is known. */
@@ -78,11 +163,34 @@ export class Metrics {
 
   private async readOrders(): Promise<void> {
     if (!this.broker.getLocalService("orders")) return;
-    const { orders, outbox, stuck } = await this.broker.call<OrderStats>("orders.stats");
+    const { orders, stuck } = await this.broker.call<OrderStats>("orders.stats");
     for (const [status, count] of Object.entries(orders)) this.orders.set({ status }, count);
-    this.pending.set(outbox.pending);
-    this.oldest.set(outbox.oldestSeconds);
     this.stuck.set(stuck);
+  }
+
+  private async readOutboxes(): Promise<void> {
+    const waiting = { outboxDueAt: { $exists: true } };
+    const services = new Map<string, { pending: number; oldest: number }>();
+    await Promise.all(
+      this.outboxes.map(async ({ service, adapter }) => {
+        const [pending, [first]] = await Promise.all([
+          adapter.count({ query: waiting }),
+          adapter.find({ query: waiting, sort: "outboxDueAt", limit: 1 }),
+        ]);
+        const since = first?.outbox[0]?.message.timestamp;
+        const age = since ? Math.max(0, Date.now() - Date.parse(since)) / 1000 : 0;
+        const sum = services.get(service) ?? { pending: 0, oldest: 0 };
+        services.set(service, { pending: sum.pending + pending, oldest: Math.max(sum.oldest, age) });
+      }),
+    );
+    if (services.size === 0) return;
+    for (const [service, { pending, oldest }] of services) {
+      this.servicePending.set({ service }, pending);
+      this.serviceOldest.set({ service }, oldest);
+    }
+    const all = [...services.values()];
+    this.pending.set(all.reduce((sum, { pending }) => sum + pending, 0));
+    this.oldest.set(Math.max(...all.map(({ oldest }) => oldest)));
   }
 
   private async readDeadLetters(): Promise<void> {
@@ -96,22 +204,18 @@ export class Metrics {
     for (const { group, lag } of both.flat()) sums.set(group, (sums.get(group) ?? 0) + lag);
     for (const [group, lag] of sums) this.lag.set({ group }, lag);
   }
-}
 
-/** Times every consumer's handler. */
-export const handlerMetrics: Middleware = {
-  name: "HandlerMetrics",
-  localChannel(this: ServiceBroker, next: BatchHandler, chan: HubChannel): BatchHandler {
-    return async (payloads: unknown[], deliveries: Delivery[]): Promise<void | Outcome[]> => {
-      const end = this.hub.metrics.handlers.startTimer({ group: chan.group, channel: chan.name });
-      try {
-        const outcomes = await next(payloads, deliveries);
-        end({ outcome: "done" });
-        return outcomes;
-      } catch (error) {
-        end({ outcome: "failed" });
-        throw error;
-      }
-    };
-  },
-} as unknown as Middleware;
+  private async readNode(): Promise<void> {
+    const { hub, commandsAdapter, eventsAdapter } = this.broker;
+    this.underWay.set(hub.requests.underWay);
+    for (const [group, { pending, oldestMs }] of this.inbox.read()) {
+      this.inboxPending.set({ group }, pending);
+      this.inboxOldest.set({ group }, oldestMs / 1000);
+    }
+    const up = (dependency: string, isUp: boolean): void =>
+      this.dependencies.set({ dependency }, isUp ? 1 : 0);
+    up("commands", commandsAdapter.isUp());
+    up("events", eventsAdapter.isUp());
+    up("store", await hub.database.ping().catch(() => false));
+  }
+}

@@ -2,12 +2,15 @@ import type { LoggerInstance, ServiceBroker } from "moleculer";
 import { isRetryable } from "../contracts/errors";
 import { isCommand, messageType, type MessageEnvelope } from "../contracts/envelope";
 import { EVENTS, type EventType } from "../contracts/events";
+import { TRACEPARENT } from "../contracts/traceparent";
 import type { Document, StoreAdapter } from "../store/types";
 
 /** A message that an aggregate still has to send. */
 export interface OutboxEntry {
   id: string;
   message: MessageEnvelope;
+  /** The `traceparent` of what made it, where that is traced; it travels in the message's headers. */
+  trace?: string;
 }
 
 /** What the outbox adds to a document. `outboxDueAt` (ms) is there only while something is to be sent. */
@@ -49,7 +52,7 @@ class Lane {
   private wake: (() => void) | null = null;
 
   constructor(
-    private readonly publish: (message: MessageEnvelope) => Promise<void>,
+    private readonly publish: (entry: OutboxEntry) => Promise<void>,
     private readonly on: LaneEvents,
     private readonly logger: LoggerInstance,
   ) {}
@@ -120,9 +123,10 @@ class Lane {
     const refused = new Set<string>();
     const confirmed = new Map<string, string[]>();
     await Promise.all(
-      batch.map(async ([documentId, { id, message }]) => {
+      batch.map(async ([documentId, entry]) => {
+        const { id, message } = entry;
         try {
-          await this.publish(message);
+          await this.publish(entry);
           const ids = confirmed.get(documentId);
           if (ids) ids.push(id);
           else confirmed.set(documentId, [id]);
@@ -131,6 +135,7 @@ class Lane {
           else {
             refused.add(documentId);
             this.logger.error(
+              { correlationId: message.correlationId },
               `${messageType(message)} ${id} of ${documentId} is not sent: ${(error as Error).message}`,
             );
           }
@@ -195,10 +200,17 @@ export class OutboxRelay {
       },
       refused: (documentId) => this.versions.delete(documentId),
     };
-    const publish = (message: MessageEnvelope): Promise<void> =>
-      isCommand(message)
-        ? broker.sendCommand(message.commandType, message, { key: message.key })
-        : broker.publishEvent(EVENTS[messageType(message) as EventType].topic, message, { key: message.key });
+    const publish = ({ message, trace }: OutboxEntry): Promise<void> => {
+      const command = isCommand(message);
+      const channel = command ? message.commandType : EVENTS[messageType(message) as EventType].topic;
+      const span = trace === undefined ? null : broker.hub.tracing?.publish(message, channel, trace);
+      const traceparent = span?.traceparent ?? trace;
+      const options = { key: message.key, ...(traceparent && { headers: { [TRACEPARENT]: traceparent } }) };
+      const sent = command
+        ? broker.sendCommand(channel, message, options)
+        : broker.publishEvent(channel, message, options);
+      return span ? span.during(sent) : sent;
+    };
     this.commands = new Lane(publish, on, logger);
     this.events = new Lane(publish, on, logger);
   }

@@ -5,6 +5,7 @@ import { UnauthorizedError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
 import { parse } from "../contracts/validate";
 import type { Cause } from "./aggregates";
+import type { TraceMeta } from "./tracing-middleware";
 
 /** Who asks, as the gateway read it from the access token. */
 export interface Caller {
@@ -40,7 +41,14 @@ export function callerOf(ctx: HttpContext): Caller {
 }
 
 /** The request as the cause of what comes of it. Its correlation id is Moleculer's requestID. */
-export const causeOf = (ctx: Context): Cause => ({ id: newId(), correlationId: ctx.requestID ?? ctx.id });
+export function causeOf(ctx: Context): Cause {
+  const { traceparent } = ctx.meta as TraceMeta;
+  return {
+    id: newId(),
+    correlationId: ctx.requestID ?? ctx.id,
+    ...(traceparent && { trace: traceparent }),
+  };
+}
 
 /** @throws ValidationError with the fields */
 export const bodyOf = <S extends TSchema>(ctx: HttpContext, schema: S): Static<S> =>

@@ -4,6 +4,7 @@ import { Server, type Socket } from "socket.io";
 import { HubError } from "../contracts/errors";
 import { callerFrom, type Guard } from "./guard";
 import type { AccessClaims } from "./tokens";
+import { KIND, type Span } from "./tracing";
 
 /** What the browser gets. */
 interface Notification {
@@ -16,6 +17,8 @@ interface Told {
   notification: Notification;
   /** It may have been told before: a consumer got its event a second time. */
   again: boolean;
+  /** The `traceparent` of the event that it tells of, where that is traced. */
+  trace?: string;
 }
 
 interface ServerEvents {
@@ -67,14 +70,24 @@ export class Sockets {
 
   /** Hands notifications to their users' sockets here. */
   tell(told: Told[]): void {
-    for (const { userId, notification, again } of told) {
-      for (const id of this.io.sockets.adapter.rooms.get(room(userId)) ?? []) {
+    for (const { userId, notification, again, trace } of told) {
+      const sockets = this.io.sockets.adapter.rooms.get(room(userId));
+      if (!sockets) continue;
+      const span = this.span(trace, userId, notification);
+      for (const id of sockets) {
         const socket = this.io.sockets.sockets.get(id);
         if (!socket || (again && Date.parse(notification.createdAt) < socket.handshake.issued)) continue;
         if (socket.data.waiting) socket.data.waiting.push(notification);
         else emit(socket, notification);
       }
+      span?.end();
     }
+  }
+
+  private span(trace: string | undefined, userId: string, { id }: Notification): Span | null {
+    if (trace === undefined) return null;
+    const attributes = { "messaging.system": "socket.io", "messaging.message.id": id, "hub.user_id": userId };
+    return this.broker.hub.tracing?.child("emit notification", KIND.producer, trace, attributes) ?? null;
   }
 
   /** Ends all sockets; the HTTP server under them is its owner's to close. */

@@ -17,6 +17,7 @@ import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
 import { Sockets } from "../mixins/socket";
+import { traceRequest } from "../mixins/tracing-middleware";
 import { serveVendor } from "../mixins/vendor";
 
 interface Request extends IncomingMessage {
@@ -65,7 +66,7 @@ const securityHeaders = helmet({
 });
 
 /** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
-export default defineService(({ broker, config, metrics }) => {
+export default defineService(({ broker, config, metrics, requests, tracing }) => {
   const guard = new Guard(broker);
   const limit = new RequestLimit(config);
   const logger = broker.getLogger("api");
@@ -119,17 +120,33 @@ export default defineService(({ broker, config, metrics }) => {
         cors: {
           origin: config.CORS_ORIGIN,
           methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
-          allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-Id"],
-          exposedHeaders: ["Location", "Retry-After", "X-Correlation-Id", "Idempotent-Replayed"],
+          allowedHeaders: [
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "X-Correlation-Id",
+            "traceparent",
+          ],
+          exposedHeaders: [
+            "Location",
+            "Retry-After",
+            "X-Correlation-Id",
+            "Idempotent-Replayed",
+            "traceparent",
+          ],
         },
       }),
-      rootCallOptions(options: { requestID?: string }, req: Request, res: ServerResponse) {
+      rootCallOptions(options: { requestID?: string; meta?: object }, req: Request, res: ServerResponse) {
         const given = req.headers["x-correlation-id"];
         options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : randomUUID();
         res.setHeader("X-Correlation-Id", options.requestID);
         // Here and not in `use`, which moleculer-web leaves out for static files.
         securityHeaders(req, res, () => undefined);
-        metrics.observe(req, res, () => req.$alias?.fullPath ?? "none");
+        requests.underWay++;
+        res.once("close", () => requests.underWay--);
+        const route = (): string => req.$alias?.fullPath ?? "none";
+        metrics.observe(req, res, route);
+        if (tracing) options.meta = traceRequest(tracing, req, res, options.requestID, route);
       },
       routes: [
         {

@@ -40,7 +40,7 @@ const view = ({ _id: id, type, orderId, title, body, createdAt, read }: Notifica
 export type NotificationView = Omit<ReturnType<typeof view>, "read">;
 
 /** Each user's notifications, and their delivery in the browser and beyond. */
-export default defineService(({ broker, config, database }) => {
+export default defineService(({ broker, config, database, tracing }) => {
   const notifications = new Aggregates<Notification>(broker, "notifications", {
     name: "notifications",
     indexes: [{ fields: ["userId", "channel", "position"] }],
@@ -117,12 +117,12 @@ export default defineService(({ broker, config, database }) => {
     });
     const stored = await notifications.changeEach(changes);
     // One that was stored before is told again too: the node that stored it may have died before it could.
-    const told = stored.filter((n): n is Notification => n?.channel === "browser");
-    if (told.length > 0)
-      void broker.broadcast(
-        "notifications.told",
-        told.map((n) => ({ userId: n.userId, notification: wire(n), again: !fresh.has(n._id) })),
-      );
+    const told = stored.flatMap((n, i) => {
+      if (n?.channel !== "browser") return [];
+      const trace = tracing?.of("notifications", changes[i]!.cause.id);
+      return [{ userId: n.userId, notification: wire(n), again: !fresh.has(n._id), ...(trace && { trace }) }];
+    });
+    if (told.length > 0) void broker.broadcast("notifications.told", told);
   }
 
   const wire = (notification: Notification): NotificationView => {
