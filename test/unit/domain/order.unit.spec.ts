@@ -7,6 +7,7 @@ import {
   chargeId,
   isCancellable,
   mergeLines,
+  nudgeOrder,
   owes,
   placeOrder,
   recordFact,
@@ -150,6 +151,28 @@ describe("an order that waits too long", () => {
   test("waits anew after each step", () => {
     const order = orderAfter(fact("PaymentProcessed"));
     expect([owes(order), order.askAt]).toEqual(["inventory", at(1).ms + STEP_DEADLINE_MS]);
+  });
+});
+
+describe("an order that is nudged", () => {
+  test("asks for its step at once under the same id, however often it has asked, and tells who had it asked", () => {
+    const asked = { ...orderAfter(), asked: 9, askAt: at(9_000).ms };
+    const decision = nudgeOrder(asked, { by: "ada" }, at(100));
+    expect(typesOf(decision?.messages)).toEqual(["payments.charge", "OrderNudged"]);
+    expect(decision?.messages[0]?.id).toBe(chargeId("order-1"));
+    expect(decision?.messages[1]?.data).toMatchObject({ by: "ada", owes: "payments" });
+    expect(decision?.state).toMatchObject({ asked: 10, askAt: at(100).ms + STEP_DEADLINE_MS });
+  });
+
+  test("names who owes the seats, or the money that goes back", () => {
+    const owing = (...facts: Told[]) =>
+      nudgeOrder(orderAfter(...facts), { by: "ada" }, at(60))?.messages.at(-1)?.data;
+    expect(owing(fact("PaymentProcessed"))).toMatchObject({ owes: "inventory" });
+    expect(owing(fact("CancelRequested"))).toMatchObject({ owes: "payments" });
+  });
+
+  test("and is over is left alone", () => {
+    expect(nudgeOrder(orderAfter(fact("PaymentFailed")), { by: "ada" }, at(60))).toBeNull();
   });
 });
 
