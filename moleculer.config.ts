@@ -1,9 +1,11 @@
 import { Middleware as Channels } from "@moleculer/channels";
 import type { BrokerOptions, LogLevels, Middleware, ServiceBroker } from "moleculer";
 import { loadConfig, type Config } from "./config";
+import { LOGGING } from "./config/logging";
 import { commandsAdapter, eventsAdapter } from "./channels";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
+import { handlerLog } from "./mixins/handler-log";
 import { HUB_STARTED } from "./mixins/hub";
 import { Metrics } from "./mixins/metrics";
 import { actionMetrics, handlerMetrics } from "./mixins/metrics-handlers";
@@ -34,7 +36,10 @@ export async function brokerOptions(config: Config, database: Database): Promise
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",
     ...(config.TRANSPORTER && { transporter: config.TRANSPORTER }),
-    logger: level === false ? false : { type: "Pino", options: { level: moleculerIsQuieter(level) } },
+    logger:
+      level === false
+        ? false
+        : { type: "Pino", options: { level: moleculerIsQuieter(level), pino: { options: LOGGING } } },
     logLevel:
       level === false ? undefined : { "ORDERS*": level, "API*": level, "**": moleculerIsQuieter(level) },
     errorRegenerator: new Regenerator(),
@@ -81,6 +86,7 @@ export async function brokerOptions(config: Config, database: Database): Promise
       handlerMetrics,
       actionMetrics,
       tracingMiddleware,
+      handlerLog,
       channels({
         adapter: await commandsAdapter(config, database, requests),
         schemaProperty: "commands",

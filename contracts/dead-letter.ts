@@ -1,5 +1,6 @@
 import { messageId, messageType, type MessageEnvelope } from "./envelope";
 import { isRetryable } from "./errors";
+import { redactText } from "./redact";
 
 /** A message put aside, as it travels on `hub.dead-letters`. The admin API adds `status`. */
 export interface DeadLetter {
@@ -56,7 +57,7 @@ export function toDeadLetter(failed: FailedMessage): DeadLetter {
     reason:
       failed.reason ??
       (isRetryable(error) ? "ATTEMPTS_EXHAUSTED" : typeof code === "string" ? code : "PERMANENT_ERROR"),
-    error: { name: error.name, message: error.message, stack: error.stack ?? "" },
+    error: { name: error.name, message: redactText(error.message), stack: redactText(error.stack ?? "") },
     attempts: failed.attempts,
     headers: failed.headers,
     payload: failed.payload,

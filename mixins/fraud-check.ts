@@ -1,7 +1,9 @@
 import type { LoggerInstance, ServiceBroker } from "moleculer";
 import type { Config } from "../config";
 import { FraudAnswer, type FraudRequest } from "../contracts/api";
+import { TRACEPARENT } from "../contracts/traceparent";
 import { parse } from "../contracts/validate";
+import type { Cause } from "./aggregates";
 
 const TIMEOUT_MS = 500;
 /** So many failures in a row open the circuit, for so long. */
@@ -25,27 +27,37 @@ export class FraudCheck {
   }
 
   /** The answer, or null: the order goes on, marked for review. */
-  async score(request: FraudRequest): Promise<FraudAnswer | null> {
+  async score(request: FraudRequest, cause: Cause): Promise<FraudAnswer | null> {
     if (Date.now() < this.openUntil) return null;
     try {
-      const answer = parse(FraudAnswer, await this.ask(request));
+      const answer = parse(FraudAnswer, await this.ask(request, cause));
       this.failures = 0;
       return answer;
     } catch (error) {
       if (++this.failures >= FAILURES) this.openUntil = Date.now() + OPEN_MS;
       this.logger.warn(
+        { correlationId: cause.correlationId, key: request.orderId },
         `The fraud function did not answer, the order is marked for review: ${(error as Error).message}`,
       );
       return null;
     }
   }
 
-  private async ask(request: FraudRequest): Promise<unknown> {
+  private async ask(request: FraudRequest, { correlationId, trace }: Cause): Promise<unknown> {
     const url = this.config.FRAUD_URL;
-    if (!url) return this.broker.call("fraud.score", request, { timeout: TIMEOUT_MS });
+    if (!url)
+      return this.broker.call("fraud.score", request, {
+        timeout: TIMEOUT_MS,
+        requestID: correlationId,
+        ...(trace && { meta: { [TRACEPARENT]: trace } }),
+      });
     const response = await fetch(url, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: {
+        "content-type": "application/json",
+        "x-correlation-id": correlationId,
+        ...(trace && { [TRACEPARENT]: trace }),
+      },
       body: JSON.stringify(request),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -46,9 +46,12 @@ function email(url: string): Deliver {
         messageId: `<${id}@hub.local>`,
       });
     } catch (error) {
-      const { responseCode = 0, message } = error as { responseCode?: number; message: string };
-      if (responseCode >= 500) throw new PermanentError("MAIL_REFUSED", message);
-      throw new TransientError("MAIL_NOT_SENT", message);
+      // What the server says may name the address, and the reason travels in an event that is kept for ever.
+      const { responseCode = 0, code = "unknown" } = error as { responseCode?: number; code?: string };
+      if (responseCode >= 500)
+        throw new PermanentError("MAIL_REFUSED", `The mail server answered ${responseCode}.`);
+      const why = responseCode > 0 ? `The mail server answered ${responseCode}` : `No mail server: ${code}`;
+      throw new TransientError("MAIL_NOT_SENT", `${why}.`);
     }
   };
 }
@@ -64,7 +67,7 @@ function webhook(allowPrivate: boolean): Deliver {
       body: JSON.stringify(content),
       signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
     }).catch((error: Error) => {
-      throw new TransientError("WEBHOOK_NOT_REACHED", error.message);
+      throw notReached(error);
     });
     await response.body?.cancel();
     if (response.ok) return;
@@ -73,6 +76,13 @@ function webhook(allowPrivate: boolean): Deliver {
       throw new TransientError("WEBHOOK_FAILED", message);
     throw new PermanentError("WEBHOOK_REFUSED", message);
   };
+}
+
+/** Its message may name the user's own server: only its code goes further. */
+function notReached(error: Error): TransientError {
+  const { code, name } = (error.cause ?? error) as { code?: unknown; name: string };
+  const why = typeof code === "string" ? code : name;
+  return new TransientError("WEBHOOK_NOT_REACHED", `The webhook was not reached: ${why}.`);
 }
 
 const PRIVATE = new BlockList();
@@ -101,7 +111,7 @@ async function refusePrivate({ hostname, protocol }: URL): Promise<void> {
   const addresses = isIP(host)
     ? [{ address: host, family: isIP(host) }]
     : await lookup(host, { all: true }).catch((error: Error) => {
-        throw new TransientError("WEBHOOK_NOT_REACHED", error.message);
+        throw notReached(error);
       });
   for (const { address, family } of addresses) {
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

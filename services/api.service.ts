@@ -95,7 +95,8 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
     let error = hubError(cause);
     const methods = error?.status === 404 && !req.$alias ? methodsOf(req.originalUrl ?? "") : [];
     if (methods.length > 0) error = new MethodNotAllowedError(methods);
-    if (!error) logger.error("A request failed by a bug of ours:", cause);
+    if (!error)
+      logger.error({ correlationId: req.$ctx?.requestID }, "A request failed by a bug of ours:", cause);
     if (res.headersSent) return void res.end();
     const { problem, headers } = problemOf(error);
     for (const [name, value] of Object.entries({ ...req.$ctx?.meta.$responseHeaders, ...headers }))
@@ -229,16 +230,17 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       },
       /** The dashboard's read model. */
       stats: async () => {
-        const [orders, deadLetters, commands, events] = await Promise.all([
+        const [orders, deadLetters, dashboard, commands, events] = await Promise.all([
           broker.call<Record<string, unknown>>("orders.stats"),
           broker.call<number>("audit.openDeadLetters"),
+          broker.call<unknown>("audit.dashboard"),
           broker.commandsAdapter.lag(),
           broker.eventsAdapter.lag(),
         ]);
         const lag: Record<string, number> = {};
         for (const { group, lag: waiting } of [...commands, ...events])
           lag[group] = (lag[group] ?? 0) + waiting;
-        return { ...orders, lag, deadLetters };
+        return { ...orders, lag, deadLetters, dashboard };
       },
     },
     events: {

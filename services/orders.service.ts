@@ -166,14 +166,9 @@ export default defineService(({ broker, config }) => {
     if (!Number.isSafeInteger(total.amount)) throw ValidationError.of("/items", "the total is too large");
 
     const { amount, currency } = total;
-    const score = await fraud.score({
-      orderId,
-      userId,
-      amount,
-      currency,
-      items: lines.map(({ planId, quantity }) => ({ planId, quantity })),
-    });
     const cause = causeOf(ctx);
+    const ordered = lines.map(({ planId, quantity }) => ({ planId, quantity }));
+    const score = await fraud.score({ orderId, userId, amount, currency, items: ordered }, cause);
     const input = {
       _id: orderId,
       userId,
