@@ -208,6 +208,71 @@ export const StuckOrder = Type.Object({
     { description: "the command that it waits for, where that lies in the dead letters" },
   ),
 });
+/** What live and rebuilt say of one key of a read model; null: nothing. */
+const Facts = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]);
+export const Replay = Type.Object({
+  id: Id,
+  projection: Type.String(),
+  from: Type.Optional(Time),
+  status: oneOf("running", "done", "failed"),
+  progress: Type.Number({ minimum: 0, maximum: 1 }),
+  events: Type.Integer({ minimum: 0, description: "events that it has read" }),
+  differences: Type.Integer({ minimum: 0, description: "keys that live and rebuilt did not agree on" }),
+  diff: Type.Union([Type.Array(Type.Object({ key: Id, live: Facts, rebuilt: Facts })), Type.Null()], {
+    description: "the first 100 of them; null until it is known",
+  }),
+  error: Type.Optional(Type.String()),
+  startedAt: Time,
+  endedAt: Type.Optional(Time),
+});
+export const Replays = Type.Object({
+  projections: Type.Array(Type.String()),
+  items: Type.Array(Replay),
+  next: TextOrNull,
+});
+export const SealCheck = Type.Object({
+  id: Id,
+  day: Type.String({ description: "UTC, in which the events came in" }),
+  events: Count,
+  late: Type.Integer({ minimum: 0, description: "of them, those that came in after their time was sealed" }),
+  hash: Type.String({ description: "SHA-256 over the events and the seal before" }),
+  ok: Type.Boolean(),
+  flaws: Type.Array(
+    Type.Object({
+      kind: oneOf("changed", "removed", "added", "seal"),
+      eventId: Type.Optional(Type.String()),
+      detail: Type.String(),
+    }),
+  ),
+});
+export const Verification = Type.Object({
+  items: Type.Array(SealCheck),
+  next: TextOrNull,
+  unsealed: Type.Integer({ minimum: 0, description: "events that are too young to be sealed" }),
+});
+export const PlanHistory = Type.Object({
+  planId: Id,
+  versions: Type.Array(Type.Object({ from: Time, ...Plan.properties, id: Type.Optional(Id) }), {
+    description: "oldest first",
+  }),
+});
+const Revenue = Type.Array(Type.Object({ currency: Type.String(), amount: Count }));
+export const Dashboard = Type.Object({
+  orders: Type.Record(Type.String(), Count),
+  revenue: Revenue,
+  days: Type.Array(Type.Object({ day: Type.String(), placed: Count, active: Count, revenue: Revenue }), {
+    description: "UTC, the newest first: orders by the day of their placing, revenue by that of its payment",
+  }),
+  plans: Type.Array(Type.Object({ planId: Id, quantity: Count, currency: Type.String(), amount: Count }), {
+    description: "what is paid, the most first",
+  }),
+  failures: Type.Array(Type.Object({ status: OrderStatus, reason: Type.String(), orders: Count })),
+  conversion: Type.Object({
+    placed: Count,
+    active: Type.Integer({ minimum: 0, description: "orders that were ever ACTIVE" }),
+    rate: Type.Number({ minimum: 0, maximum: 1 }),
+  }),
+});
 export const Stats = Type.Object({
   orders: Type.Record(Type.String(), Count, { description: "how many orders have each status" }),
   revenue: Type.Array(Type.Object({ currency: Type.String(), amount: Count })),
@@ -215,6 +280,7 @@ export const Stats = Type.Object({
   lag: Type.Record(Type.String(), Count, { description: "messages that each consumer group has to do" }),
   deadLetters: Count,
   stuck: Count,
+  dashboard: Dashboard,
 });
 
 const State = oneOf("up", "down");

@@ -180,6 +180,18 @@ export const RedriveAllBody = Type.Object(
   closed,
 );
 export type RedriveAllBody = Static<typeof RedriveAllBody>;
+export const ReplayBody = Type.Object(
+  {
+    projection: Type.String({ minLength: 1, maxLength: 100, description: "GET /admin/replays lists them" }),
+    from: Type.Optional(
+      Type.String({
+        format: "date-time",
+        description: "rebuild what happened from here on; what is older is taken over",
+      }),
+    ),
+  },
+  closed,
+);
 export const AsOfQuery = Type.Object({ at: Type.Optional(DateTime) });
 
 export const Preferences = Type.Object(

@@ -24,7 +24,12 @@ interface RouteDetails {
   media?: string;
   /** Codes beyond those that every call of its kind can give. */
   errors?: (
-    ConflictCode | "FRAUD_SUSPECTED" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | TokenCode
+    | ConflictCode
+    | "NOT_FOUND"
+    | "FRAUD_SUSPECTED"
+    | "IDEMPOTENCY_KEY_REUSED"
+    | "INVALID_CREDENTIALS"
+    | TokenCode
   )[];
 }
 type TokenCode = "TOKEN_INVALID" | "TOKEN_REVOKED" | "TOKEN_EXPIRED";
@@ -79,8 +84,13 @@ export const ROUTES: readonly Route[] = [
   route("admin", "GET /admin/payments/reconciliation", "payments.reconciliation", "The books against the provider's ledger", { answer: A.Reconciliation }),
   route("admin", "POST /admin/plans", "plans.create", "Put a plan up for sale", { body: B.PlanBody, status: 201, answer: A.Plan, errors: ["PLAN_EXISTS", "SEATS_IN_USE", "WRITE_CONFLICT"] }),
   route("admin", "PATCH /admin/plans/:id", "plans.change", "Change a plan", { body: B.PlanPatch, answer: A.Plan, errors: ["SEATS_IN_USE", "WRITE_CONFLICT"] }),
+  route("admin", "GET /admin/plans/:id/history", "audit.planHistory", "What a plan was and cost since when", { answer: A.PlanHistory }),
   route("admin", "GET /admin/inventory", "inventory.list", "Seats by plan: available and reserved are all there are", list(A.Stock)),
   route("admin", "GET /admin/audit", "audit.list", "The event store, oldest first", list(A.AuditEntry, B.AuditQuery)),
+  route("admin", "GET /admin/audit/verification", "audit.verify", "The event store against its seals, oldest first", { query: B.PageQuery, answer: A.Verification }),
+  route("admin", "GET /admin/replays", "audit.replays", "The read models that can be built again, and their replays, newest first", { query: B.PageQuery, answer: A.Replays }),
+  route("admin", "POST /admin/replays", "audit.replay", "Build a read model again from the event store, beside the live one", { body: B.ReplayBody, status: 202, answer: A.Replay, errors: ["NOT_FOUND", "REPLAY_RUNNING"] }),
+  route("admin", "GET /admin/replays/:id", "audit.replayOf", "How far a replay is, and what it found", { answer: A.Replay }),
   route("admin", "GET /admin/dead-letters", "audit.deadLetters", "Messages that were put aside, newest first", list(A.DeadLetter, B.DeadLettersQuery)),
   route("admin", "GET /admin/dead-letters/:id", "audit.deadLetter", "One of them, with its history", { answer: A.DeadLetter }),
   route("admin", "GET /admin/dead-letters/:id/timeline", "audit.deadLetterTimeline", "What happened around it: its order's timeline, or all events of its correlation id", { answer: A.DeadLetterTimeline }),

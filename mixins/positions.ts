@@ -1,4 +1,5 @@
-const PER_MS = 1_000;
+/** Positions in one millisecond. */
+export const PER_MS = 1_000;
 
 /** Numbers that only go up on one node, and by the clock between nodes: milliseconds times 1,000, plus a count. */
 export class Positions {

@@ -1,29 +1,29 @@
 import type { Context } from "moleculer";
-import { AuditQuery } from "../contracts/api";
-import type { EventEnvelope } from "../contracts/envelope";
+import { AuditQuery, PageQuery, ReplayBody } from "../contracts/api";
+import { NotFoundError } from "../contracts/errors";
 import { ALL_TOPICS, type HubEvent } from "../contracts/events";
 import { DEAD_LETTERS } from "../channels/types";
+import { catalogue, versionsOf } from "../domain/projections/catalogue";
+import { dashboard, dashboardOf, type Dashboard } from "../domain/projections/dashboard";
 import { deadLetters } from "../mixins/dead-letters";
+import { eventOf, type Entry } from "../mixins/event-log";
 import { defineService } from "../mixins/hub";
 import { oldestFirst } from "../mixins/paging";
 import { Positions } from "../mixins/positions";
-import { queryOf, type HttpContext } from "../mixins/request";
+import { ReadModels } from "../mixins/read-models";
+import { Replays } from "../mixins/replays";
+import { answer, bodyOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { Seals } from "../mixins/seals";
 import type { Query, StoreAdapter } from "../store/types";
-
-/** An event as the event store keeps it; its id is the event's, so it is kept once. */
-interface Entry extends EventEnvelope {
-  _id: string;
-  /** Counts upwards: the order in which events came in, which keeps that of each aggregate. */
-  position: number;
-  orderId?: string;
-}
 
 /** The most events that tell what happened around a dead letter. */
 const STORY = 500;
+/** How old the dashboard's numbers may be, in milliseconds: many may look at them at once. */
+const NUMBERS_MS = 1_000;
 
 const entryView = ({ _id, position: _p, orderId: _o, ...event }: Entry) => ({ id: _id, ...event });
 
-/** The event store: every event, in order, for ever; and the messages that were put aside. */
+/** The event store: every event, in order, for ever; its read models; and the messages that were put aside. */
 export default defineService(({ broker, database }) => {
   const events = database.adapter<Entry>({
     name: "audit",
@@ -37,7 +37,12 @@ export default defineService(({ broker, database }) => {
     ],
   });
   const positions = new Positions();
+  const models = new ReadModels(database);
+  const replays = new Replays(broker, models, events);
+  const seals = new Seals(broker, events);
+  let numbers: { at: number; read: Promise<Dashboard> } | null = null;
 
+  /** Stored first, then told to the read models: so a replay misses nothing that the live one was told. */
   async function keep(batch: HubEvent[]): Promise<void> {
     await events.insertEach(
       batch.map((event) => ({
@@ -47,19 +52,26 @@ export default defineService(({ broker, database }) => {
         ...("orderId" in event.data && { orderId: event.data.orderId }),
       })),
     );
+    await models.tell(batch);
+  }
+
+  async function readNumbers(): Promise<Dashboard> {
+    const cells = await models.cells(dashboard);
+    return dashboardOf(cells.map(({ key, count }) => ({ cell: String(key), count })));
   }
 
   /** The first events of one correlation id. */
   const related = async (correlationId: string): Promise<HubEvent[]> => {
     const found = await events.find({ query: { correlationId }, sort: "position", limit: STORY });
-    return found.map((entry) => entryView(entry) as unknown as HubEvent);
+    return found.map(eventOf);
   };
-  const aside = deadLetters(broker, related, [events as unknown as StoreAdapter<never>]);
+  const further = [events, models.docs, models.states, replays.docs, seals.docs];
+  const aside = deadLetters(broker, related, further as unknown as StoreAdapter<never>[]);
   const consume = { batch: 512, maxInFlight: 2048, handler: keep };
 
   return {
     name: "audit",
-    mixins: [aside.mixin],
+    mixins: [aside.mixin, replays.mixin, seals.sweep.mixin],
     actions: {
       list: async (ctx: HttpContext) => {
         const { type, from, to, limit, after, ...exact } = queryOf(ctx, AuditQuery);
@@ -78,8 +90,37 @@ export default defineService(({ broker, database }) => {
         visibility: "public",
         handler: async (ctx: Context<{ orderId: string }>) =>
           (await events.find({ query: { orderId: ctx.params.orderId }, sort: "position", limit: 1_000 })).map(
-            entryView,
+            eventOf,
           ),
+      },
+
+      /** The dashboard's numbers. */
+      dashboard: {
+        visibility: "public",
+        handler: () => {
+          if (!numbers || Date.now() - numbers.at > NUMBERS_MS)
+            numbers = { at: Date.now(), read: readNumbers() };
+          return numbers.read;
+        },
+      },
+      planHistory: async (ctx: HttpContext) => {
+        const facts = await models.facts(catalogue, idOf(ctx));
+        if (!facts) throw new NotFoundError("plan");
+        return { planId: idOf(ctx), versions: versionsOf(facts) };
+      },
+
+      replays: async (ctx: HttpContext) => replays.list(queryOf(ctx, PageQuery)),
+      replay: async (ctx: HttpContext) => {
+        const replay = await replays.start(bodyOf(ctx, ReplayBody));
+        return answer(ctx, 202, replay, { Location: `/api/admin/replays/${replay.id}` });
+      },
+      replayOf: async (ctx: HttpContext) => replays.get(idOf(ctx)),
+
+      verify: async (ctx: HttpContext) => seals.verify(queryOf(ctx, PageQuery)),
+      /** Seals now what came in more than `ageMs` ago; by itself it happens behind, a minute later. */
+      seal: {
+        visibility: "public",
+        handler: async (ctx: Context<{ ageMs: number }>) => seals.sealAll(ctx.params.ageMs),
       },
     },
     domainEvents: {
@@ -87,6 +128,7 @@ export default defineService(({ broker, database }) => {
       [DEAD_LETTERS]: aside.channel,
     },
     commands: { [DEAD_LETTERS]: aside.channel },
+    started: () => replays.begin(),
   };
 });
 
