@@ -167,7 +167,12 @@ export class Consumer {
 
   private retryLater({ message, delivery }: Job, error: Error, delay: number): Promise<void> {
     const { name } = this.chan;
-    this.host.logger.debug(`${name}: attempt ${delivery.attempt} failed, again in ${delay} ms:`, error);
+    const { correlationId } = message.properties;
+    this.host.logger.debug(
+      { correlationId: correlationId as unknown },
+      `${name}: attempt ${delivery.attempt} failed, again in ${delay} ms:`,
+      error,
+    );
     return this.host.publish(
       delayQueue(name, delay, this.host.quorum),
       encodeRetry(message, delivery, delay),
@@ -177,7 +182,10 @@ export class Consumer {
   private async putAside(job: Job, error: Error, reason?: "NOT_JSON"): Promise<void> {
     const letter = this.host.deadLetter(this.chan, job.delivery, job.payload, error, reason);
     await this.host.publish(workQueue(DEAD_LETTERS, this.host.quorum), encodeDeadLetter(letter));
-    this.host.logger.warn(`${letter.channel}: dead letter ${letter.id} (${letter.reason}): ${error.message}`);
+    this.host.logger.warn(
+      { correlationId: letter.correlationId },
+      `${letter.channel}: dead letter ${letter.id} (${letter.reason}): ${error.message}`,
+    );
   }
 
   private done(job: Job): void {

@@ -210,7 +210,9 @@ export class GroupConsumer {
       await this.handling.putAside(chan, delivery, payload, error, reason);
       return DONE;
     } catch (failure) {
+      const { correlationId } = (payload ?? {}) as { correlationId?: unknown };
       this.logger.warn(
+        { correlationId },
         `A dead letter of ${chan.name} could not be stored yet: ${(failure as Error).message}`,
       );
       return { done: false, delay: ASIDE_AGAIN_MS, attempted: false };
