@@ -46,19 +46,45 @@ export function printing(run: Subcommand): ReplCommand["action"] {
     try {
       text = await run(broker, args, drawWith(helpers));
     } catch (error) {
-      const { code, type, message } = error as Error & { code?: unknown; type?: unknown };
-      text = `${typeof code === "string" ? code : typeof type === "string" ? type : "Error"}: ${message}`;
+      text = failure(error as Failure);
     }
     process.stdout.write(`${text.trimEnd()}\n`);
   };
 }
 
-/** Picks the subcommand that the argument `what` names. */
-export function oneOf(subcommands: Record<string, Subcommand>, usage: string): Subcommand {
+interface Failure extends Error {
+  code?: unknown;
+  type?: unknown;
+  details?: { errors?: { pointer: string; detail: string }[] };
+}
+
+function failure({ code, type, message, details }: Failure): string {
+  const name = typeof code === "string" ? code : typeof type === "string" ? type : "Error";
+  const fields = (details?.errors ?? []).map(({ pointer, detail }) => `${pointer} ${detail}`);
+  return [`${name}: ${message}`, ...fields].join(" · ");
+}
+
+/** Picks the subcommand that the argument `what` names; any other word gets the usage. */
+export function oneOf(subcommands: Record<string, Subcommand>, usage: readonly string[]): Subcommand {
   return (broker, args, draw) => {
     const run = Object.hasOwn(subcommands, String(args.what)) ? subcommands[String(args.what)] : null;
-    return run ? run(broker, args, draw) : Promise.resolve(`usage: ${usage}`);
+    return run ? run(broker, args, draw) : Promise.resolve(usageText(usage));
   };
+}
+
+/** The forms of a command, one a line. */
+export const usageText = (usage: readonly string[]): string => `usage: ${usage.join("\n       ")}`;
+
+/** What `help` shows: what it is for, then its forms. */
+export const helpText = (summary: string, usage: readonly string[]): string =>
+  [summary, ...usage].join("\n  ");
+
+/** An option's text as a moment: ISO 8601, or how long ago (`30min`, `2h`, `1d`). Anything else is left to the hub. */
+export function moment(value: unknown, now = Date.now()): string | undefined {
+  if (value === undefined) return undefined;
+  const [, number, unit] = /^(\d+)(s|min|h|d)$/.exec(String(value)) ?? [];
+  const size = { s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? ""];
+  return size ? new Date(now - Number(number) * size).toISOString() : String(value);
 }
 
 /** A whole number above zero out of an option; `fallback` when it is not given. */

@@ -1,19 +1,50 @@
 import type { REPLServer } from "node:repl";
+import { SERVICE_NAMES } from "../config";
 
-/** What may follow a command. moleculer-repl completes a command's own name, but not this. */
-const NEXT: Record<string, string[]> = {
-  hub: ["status", "orders", "orders --stuck", "orders --status", "trace"],
-  dlq: ["list", "list --status", "show", "redrive", "discard"],
-  outbox: ["--limit"],
+const ORDER_STATUSES = ["PENDING", "PAID", "ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"];
+const FILTERS = ["--kind", "--channel", "--type", "--service", "--reason", "--key", "--from", "--to"];
+
+/** What may follow a command, and the options of each. moleculer-repl completes a command's own name alone. */
+const NEXT: Record<string, Record<string, string[]>> = {
+  hub: { status: [], orders: ["--stuck", "--status", "--limit"], trace: [], nudge: [] },
+  dlq: {
+    list: ["--status", ...FILTERS, "--limit"],
+    show: [],
+    redrive: ["--edit", "--all", ...FILTERS, "--rate"],
+    redrives: ["--limit"],
+    stop: [],
+    discard: ["--reason"],
+  },
+};
+/** The options of commands that take them at once. */
+const OPTIONS: Record<string, string[]> = { outbox: ["--limit"] };
+/** What an option takes, where that is a list. */
+const VALUES: Record<string, (command: string) => readonly string[]> = {
+  "--status": (command) => (command === "hub" ? ORDER_STATUSES : ["open", "redriven", "discarded"]),
+  "--kind": () => ["command", "event"],
+  "--service": () => SERVICE_NAMES,
+  "--from": () => ["30min", "2h", "1d"],
 };
 
 /** The lines that `line` may become; null where it is no command of ours. */
 export function completions(line: string): string[] | null {
-  const [command, ...rest] = line.split(" ");
-  if (rest.length === 0 || !Object.hasOwn(NEXT, command)) return null;
-  const all = NEXT[command].map((next) => `${command} ${next}`);
-  const hits = all.filter((one) => one.startsWith(line));
-  return hits.length > 0 ? hits : all;
+  const words = line.split(" ");
+  const [command = "", what = ""] = words;
+  const last = words.pop() ?? "";
+  if (words.length === 0 || !(Object.hasOwn(NEXT, command) || Object.hasOwn(OPTIONS, command))) return null;
+  const all = candidates(command, what, words);
+  const hits = all.filter((one) => one.startsWith(last));
+  return (hits.length > 0 ? hits : all).map((one) => [...words, one].join(" "));
+}
+
+/** What may come after `words`. */
+function candidates(command: string, what: string, words: string[]): readonly string[] {
+  const values = VALUES[words.at(-1) ?? ""];
+  if (values) return values(command);
+  const forms = NEXT[command];
+  if (forms && words.length === 1) return Object.keys(forms);
+  const options = forms ? (forms[what] ?? []) : (OPTIONS[command] ?? []);
+  return options.filter((option) => !words.includes(option));
 }
 
 /** Adds our completion to the REPL's own. */

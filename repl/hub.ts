@@ -2,19 +2,22 @@ import type { ServiceBroker } from "moleculer";
 import { SERVICE_NAMES } from "../config";
 import type { OrderStatus } from "../contracts/events";
 import type { Money } from "../contracts/money";
-import type { Timeline, TimelineEntry } from "../domain/timeline";
+import type { Timeline } from "../domain/timeline";
 import { readiness } from "../mixins/health";
 import {
   ask,
   count,
   duration,
+  helpText,
   oneOf,
   printing,
   since,
+  usageText,
   type Draw,
   type ReplCommand,
   type Subcommand,
 } from "./command";
+import { treeOf } from "./journey";
 
 interface Stats {
   orders: Record<string, number>;
@@ -33,11 +36,12 @@ interface OrderRow {
   createdAt: string;
 }
 /** As `orders.stuck` gives it. */
-interface StuckOrder extends Omit<OrderRow, "total"> {
+interface StuckOrder extends OrderRow {
   owes: string;
-  /** ms since 1970. */
-  waitingSince: number;
+  /** ISO 8601. */
+  waitingSince: string;
   asked: number;
+  deadLetter: { id: string; status: string; reason: string } | null;
 }
 interface NodeInfo {
   id: string;
@@ -46,7 +50,12 @@ interface NodeInfo {
 }
 
 const LIMIT = 20;
-const USAGE = "hub status | hub orders [--stuck] [--status S] [--limit N] | hub trace <orderId>";
+const USAGE = [
+  "hub status                                      nodes, orders by status, and what to look after",
+  "hub orders [--stuck] [--status S] [--limit N]   orders, the newest first; --stuck: those that wait too long",
+  "hub trace <orderId>                             the journey of one order, step by step",
+  "hub nudge <orderId>                             ask again for the step that it waits for",
+];
 
 const money = ({ amount, currency }: Money): string => `${(amount / 100).toFixed(2)} ${currency}`;
 
@@ -108,18 +117,20 @@ function missingLine(broker: ServiceBroker): string {
 const orders: Subcommand = async (broker, { options }, draw) => {
   const limit = count(options.limit, LIMIT);
   if (options.stuck) {
-    const stuck = await ask<StuckOrder[]>(broker, "orders.stuck", { limit });
-    return draw(
-      ["order", "user", "status", "waits for", "since", "asked again"],
-      stuck.map(({ id, userId, status, owes, waitingSince, asked }) => [
+    const query = { limit: String(limit) };
+    const { items } = await ask<{ items: StuckOrder[] }>(broker, "orders.stuck", { query });
+    const table = draw(
+      ["order", "status", "waits for", "since", "asked again", "its dead letter"],
+      items.map(({ id, status, owes, waitingSince, asked, deadLetter }) => [
         id,
-        userId,
         status,
         owes,
         since(waitingSince),
         asked,
+        deadLetter ? `${deadLetter.id} ${deadLetter.reason} (${deadLetter.status})` : "",
       ]),
     );
+    return items.length > 0 ? `${table}Ask again for one: hub nudge <orderId>` : table;
   }
   const wanted = options.status ? String(options.status).toUpperCase() : undefined;
   const query = { limit: String(limit), ...(wanted && { status: wanted }) };
@@ -137,7 +148,7 @@ const orders: Subcommand = async (broker, { options }, draw) => {
 };
 
 const trace: Subcommand = async (broker, { order: id }) => {
-  if (!id) return `usage: ${USAGE}`;
+  if (!id) return usageText(USAGE);
   const params = { params: { id: String(id) } };
   const [order, timeline] = await Promise.all([
     ask<OrderRow>(broker, "orders.adminGet", params),
@@ -147,44 +158,20 @@ const trace: Subcommand = async (broker, { order: id }) => {
   return [head, `correlation ${timeline.correlationId}`, "", ...treeOf(timeline.entries)].join("\n");
 };
 
-/** Each entry under the one that caused it; the time is since the first. */
-function treeOf(entries: TimelineEntry[]): string[] {
-  const first = Date.parse(entries[0]?.at ?? "");
-  const known = new Set(entries.map(({ id }) => id));
-  const children = new Map<string | null, TimelineEntry[]>();
-  for (const entry of entries) {
-    const cause = entry.causationId !== null && known.has(entry.causationId) ? entry.causationId : null;
-    // A message that names itself as its cause would never be shown.
-    const parent = cause === entry.id ? null : cause;
-    children.set(parent, [...(children.get(parent) ?? []), entry]);
-  }
-  const lines: { text: string; entry: TimelineEntry }[] = [];
-  const walk = (parent: string | null, indent: string): void => {
-    const own = children.get(parent) ?? [];
-    children.delete(parent);
-    own.forEach((entry, i) => {
-      const last = i === own.length - 1;
-      const branch = parent === null ? "" : last ? "└─ " : "├─ ";
-      lines.push({ text: `${indent}${branch}${entry.type}`, entry });
-      walk(entry.id, parent === null ? "" : `${indent}${last ? "   " : "│  "}`);
-    });
-  };
-  walk(null, "");
-  const width = Math.max(0, ...lines.map(({ text }) => text.length));
-  return lines.map(({ text, entry }) => {
-    const after = `+${duration(Date.parse(entry.at) - first)}`.padStart(9);
-    return `${after}  ${text.padEnd(width)}  ${entry.kind.padEnd(12)} ${entry.source}`;
-  });
-}
+const nudge: Subcommand = async (broker, { order: id }) => {
+  if (!id) return usageText(USAGE);
+  const order = await ask<OrderRow>(broker, "orders.nudge", { params: { id: String(id) } });
+  return `Order ${order.id} (${order.status}): its step is asked for again. See: hub trace ${order.id}`;
+};
 
 /** The hub as a whole, its orders, and the journey of one. */
 export const hub: ReplCommand = {
-  command: "hub <what> [order]",
-  description: USAGE,
+  command: "hub [what] [order]",
+  description: helpText("The hub as a whole, its orders, and the journey of one.", USAGE),
   options: [
     { option: "--stuck", description: "orders that wait longer than a step may take" },
     { option: "--status <status>", description: "orders of one status, such as PENDING" },
     { option: "--limit <n>", description: `how many, ${LIMIT} unless told` },
   ],
-  action: printing(oneOf({ status, orders, trace }, USAGE)),
+  action: printing(oneOf({ status, orders, trace, nudge }, USAGE)),
 };

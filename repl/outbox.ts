@@ -3,7 +3,7 @@ import { ask, count, printing, since, type ReplCommand } from "./command";
 
 const LIMIT = 20;
 /** The services whose aggregates tell of their changes. */
-const SENDERS = ["auth", "plans", "orders", "payments", "inventory", "notifications"];
+const SENDERS = ["auth", "plans", "orders", "payments", "inventory", "notifications", "audit"];
 
 /** What is stored and not yet sent, over all services. */
 export const outbox: ReplCommand = {

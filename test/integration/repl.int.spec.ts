@@ -4,6 +4,7 @@ import { DEAD_LETTERS } from "../../channels/types";
 import type { DeadLetter } from "../../contracts/dead-letter";
 import { newId } from "../../contracts/ids";
 import type { Client } from "../support/client";
+import { waitLonger } from "../support/clock";
 import { startHub, type TestHub } from "../support/hub";
 import { orderIs, place } from "../support/orders";
 import { signUp } from "../support/people";
@@ -44,7 +45,7 @@ describe("the REPL's commands", () => {
   }
 
   /** A dead letter of a channel that nobody consumes; its id in the store. */
-  async function deadLetter(messageId: string): Promise<string> {
+  async function deadLetter(messageId: string, reason = "NO_SUCH_PLAN"): Promise<string> {
     const letter: DeadLetter = {
       id: newId(),
       kind: "event",
@@ -54,7 +55,7 @@ describe("the REPL's commands", () => {
       key: null,
       correlationId: null,
       service: "payments",
-      reason: "NO_SUCH_PLAN",
+      reason,
       error: { name: "PermanentError", message: "the plan is gone", stack: "" },
       attempts: 2,
       headers: { trace: "t-1" },
@@ -67,6 +68,15 @@ describe("the REPL's commands", () => {
       return items.find((one) => one.messageId === messageId)?.id;
     });
   }
+
+  /** The id of the first letter that a filter means. */
+  const letterWhere = (query: object): Promise<string> =>
+    waitFor(async () => {
+      const { items } = await hub.broker.call<{ items: DeadLetter[] }, object>("audit.deadLetters", {
+        query,
+      });
+      return items[0]?.id;
+    });
 
   it("hub status shows this node, its services, the orders and what to look after", async () => {
     const { id } = await place(user);
@@ -99,19 +109,30 @@ describe("the REPL's commands", () => {
     expect(text).toMatch(/^VALIDATION_ERROR: .+\n$/);
   });
 
-  it("hub orders --stuck names the service that owes the next step", async () => {
-    const stuck = [
-      { id: "o-1", userId: "u-1", status: "PENDING", owes: "payments", waitingSince: 0, asked: 3 },
-    ];
-    const call = jest.spyOn(hub.broker, "call").mockResolvedValue(stuck);
+  it("hub orders --stuck names the service that owes the next step, and hub nudge has it asked again", async () => {
+    expect(await typed("hub", { what: "orders", options: { stuck: true } })).toBe("(none)\n");
+    await hub.admin.put("/api/admin/simulator", { mode: "broken" });
+    const { id } = await place(user);
+    const letter = await letterWhere({ key: id });
+    await typed("dlq", { what: "discard", id: letter, options: { reason: "a test" } });
+    await hub.admin.put("/api/admin/simulator", { mode: "normal" });
+    await waitLonger(hub.broker, id);
 
-    const text = await typed("hub", { what: "orders", options: { stuck: true } }).finally(() =>
-      call.mockRestore(),
+    const text = await waitFor(async () => {
+      const stuck = await typed("hub", { what: "orders", options: { stuck: true } });
+      return stuck.includes(id) && stuck;
+    });
+    expect(text).toMatch(
+      new RegExp(
+        `${id} \\| PENDING \\| payments \\| .+ s \\| \\d+ \\| ${letter} PROVIDER_BROKEN \\(discarded\\)`,
+      ),
     );
 
-    expect(text).toMatch(/o-1 \| u-1 \| PENDING \| payments \| .+ d \| 3/);
-    expect(await hub.broker.call("orders.stuck", { limit: 10 })).toEqual([]);
-  });
+    expect(await typed("hub", { what: "nudge", order: id })).toContain("asked for again");
+    await orderIs(user, id, "ACTIVE");
+    expect(await typed("hub", { what: "nudge", order: id })).toMatch(/^ORDER_OVER: /);
+    expect(await typed("hub", { what: "nudge" })).toMatch(/^usage: hub status/);
+  }, 30_000);
 
   it("hub trace shows each message under what caused it", async () => {
     const { id } = await place(user);
@@ -140,7 +161,7 @@ describe("the REPL's commands", () => {
     const [redriven, discarded] = [await deadLetter("m-1"), await deadLetter("m-2")];
 
     const list = await typed("dlq", { what: "list" });
-    expect(list).toContain(`${redriven} | Tested | payments | NO_SUCH_PLAN | 2`);
+    expect(list).toContain(`${redriven} | Tested | payments | NO_SUCH_PLAN | 2 | 1 |`);
     const shown = await typed("dlq", { what: "show", id: redriven });
     expect(shown).toContain('"planId": "gone"');
     expect(shown).toContain("PermanentError: the plan is gone");
@@ -150,6 +171,58 @@ describe("the REPL's commands", () => {
     expect(await typed("dlq", { what: "discard", id: discarded })).toContain("discarded");
     expect(await typed("dlq", { what: "list" })).not.toContain(redriven);
     expect(await typed("dlq", { what: "list", options: { status: "discarded" } })).toContain(discarded);
+  });
+
+  it("dlq list is narrowed by filters, and names what is wrong with one", async () => {
+    const id = await deadLetter("m-3");
+    const listed = (options: object) => typed("dlq", { what: "list", options: { ...options } });
+    expect(await listed({ reason: "NO_SUCH_PLAN", kind: "event", from: "1h" })).toContain(id);
+    expect(await listed({ reason: "OTHER" })).toBe("(none)\n");
+    expect(await listed({ kind: "letter" })).toMatch(/^VALIDATION_ERROR: .+ · \/kind .+\n$/);
+  });
+
+  it("dlq redrive --edit merges a change into the message, and refuses one that breaks it", async () => {
+    const orderId = newId();
+    await hub.broker.sendCommand("payments.charge", {
+      commandId: newId(),
+      commandType: "payments.charge",
+      timestamp: new Date().toISOString(),
+      version: "1.0",
+      source: "orders",
+      correlationId: "repl",
+      causationId: "repl",
+      key: orderId,
+      sequence: 1,
+      data: {
+        orderId,
+        userId: "u-1",
+        amount: "much",
+        currency: "EUR",
+        paymentMethod: "pm_card_visa",
+        items: [],
+      },
+    });
+    const id = await letterWhere({ key: orderId });
+    const edit = (text: string) => typed("dlq", { what: "redrive", id, options: { edit: text } });
+
+    expect(await edit("{amount}")).toMatch(/^VALIDATION_ERROR: .+ \/edit /);
+    expect(await edit('{"data":{"amount":-1}}')).toMatch(/^VALIDATION_ERROR: .+ \/payload\/data\/amount /);
+    expect(await edit('{"data":{"amount":5}}')).toContain("goes to payments again with another /data/amount");
+    expect(await typed("dlq", { what: "show", id })).toContain('repl | /data/amount "much" -> 5');
+  });
+
+  it("dlq redrive --all sends all of a filter again, and dlq redrives tells how far it is", async () => {
+    const id = await deadLetter("m-4", "MANY");
+    const all = await typed("dlq", { what: "redrive", options: { all: true, reason: "MANY", rate: "50" } });
+    expect(all).toContain("1 dead letters are sent again, 50 a second");
+    const done = await waitFor(async () => {
+      const jobs = await typed("dlq", { what: "redrives" });
+      return jobs.includes("| done |") && jobs;
+    });
+    expect(done).toContain("| done | 1 | 1 | 50 | reason=MANY | repl |");
+    expect(await typed("dlq", { what: "list", options: { status: "redriven" } })).toContain(id);
+    const [, job = ""] = /\((.+)\)/.exec(all) ?? [];
+    expect(await typed("dlq", { what: "stop", id: job })).toMatch(/^REDRIVE_OVER: /);
   });
 
   it("outbox shows what is stored and not yet sent", async () => {
@@ -167,11 +240,34 @@ describe("the REPL's commands", () => {
     await waitFor(async () => !(await typed("outbox")).includes(id), { timeout: 15_000 });
   }, 30_000);
 
-  it("completes what may follow a command, and leaves other lines alone", () => {
-    expect(replCommands.map(({ command }) => command.split(" ")[0])).toEqual(["hub", "dlq", "outbox"]);
-    expect(completions("dlq re")).toEqual(["dlq redrive"]);
-    expect(completions("hub o")).toContain("hub orders --stuck");
+  it.each([
+    ["dlq re", ["dlq redrive", "dlq redrives"]],
+    ["dlq list --k", ["dlq list --kind", "dlq list --key"]],
+    ["dlq list --kind ", ["dlq list --kind command", "dlq list --kind event"]],
+    ["dlq list --status o", ["dlq list --status open"]],
+    ["hub orders --status PA", ["hub orders --status PAID", "hub orders --status PAYMENT_FAILED"]],
+    ["hub n", ["hub nudge"]],
+    ["outbox ", ["outbox --limit"]],
+  ])("completes %j", (line, lines) => {
+    expect(completions(line)).toEqual(lines);
+  });
+
+  it("leaves the completion of other lines alone", () => {
     expect(completions("hub")).toBeNull();
     expect(completions("call orders")).toBeNull();
+  });
+
+  it("tells in its help what each command can do", () => {
+    const help = (replCommands as ReplCommand[]).map(({ description }) => description).join("\n");
+    for (const form of [
+      "hub status",
+      "hub orders",
+      "hub trace",
+      "hub nudge",
+      "dlq list",
+      "dlq show",
+      "dlq redrive",
+    ])
+      expect(help).toContain(form);
   });
 });
