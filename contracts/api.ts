@@ -126,7 +126,7 @@ export type AuditQuery = Static<typeof AuditQuery>;
 const Exact = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
 /** Which dead letters are meant; `from` is inclusive, `to` is not. */
 const DeadLetterFilter = {
-  kind: Type.Optional(Type.Union([Type.Literal("command"), Type.Literal("event")])),
+  kind: Type.Optional(Type.Unsafe<"command" | "event">({ type: "string", enum: ["command", "event"] })),
   channel: Exact,
   type: Exact,
   service: Exact,
@@ -141,7 +141,10 @@ export const DeadLettersQuery = Type.Object(
   {
     ...PageQuery.properties,
     status: Type.Optional(
-      Type.Union([Type.Literal("open"), Type.Literal("redriven"), Type.Literal("discarded")]),
+      Type.Unsafe<"open" | "redriven" | "discarded">({
+        type: "string",
+        enum: ["open", "redriven", "discarded"],
+      }),
     ),
     ...DeadLetterFilter,
   },

@@ -48,5 +48,7 @@ function fieldError(error: ErrorObject): FieldError {
   if (keyword === "required") return { pointer: at(String(params.missingProperty)), detail: "is required" };
   if (keyword === "additionalProperties")
     return { pointer: at(String(params.additionalProperty)), detail: "is not a field of this request" };
+  if (keyword === "enum")
+    return { pointer: error.instancePath, detail: `must be one of ${String(params.allowedValues)}` };
   return { pointer: error.instancePath, detail: error.message ?? "is not valid" };
 }

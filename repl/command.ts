@@ -65,19 +65,26 @@ function failure({ code, type, message, details }: Failure): string {
 }
 
 /** Picks the subcommand that the argument `what` names; any other word gets the usage. */
-export function oneOf(subcommands: Record<string, Subcommand>, usage: readonly string[]): Subcommand {
+export function oneOf(subcommands: Record<string, Subcommand>, usage: Usage): Subcommand {
   return (broker, args, draw) => {
     const run = Object.hasOwn(subcommands, String(args.what)) ? subcommands[String(args.what)] : null;
     return run ? run(broker, args, draw) : Promise.resolve(usageText(usage));
   };
 }
 
+/** The forms of a command: how each is typed, and what it does. */
+export type Usage = readonly (readonly [form: string, what: string])[];
+
+function formsOf(usage: Usage): string[] {
+  const width = Math.max(...usage.map(([form]) => form.length));
+  return usage.map(([form, what]) => `${form.padEnd(width)}   ${what}`);
+}
+
 /** The forms of a command, one a line. */
-export const usageText = (usage: readonly string[]): string => `usage: ${usage.join("\n       ")}`;
+export const usageText = (usage: Usage): string => `usage: ${formsOf(usage).join("\n       ")}`;
 
 /** What `help` shows: what it is for, then its forms. */
-export const helpText = (summary: string, usage: readonly string[]): string =>
-  [summary, ...usage].join("\n  ");
+export const helpText = (summary: string, usage: Usage): string => [summary, ...formsOf(usage)].join("\n  ");
 
 /** An option's text as a moment: ISO 8601, or how long ago (`30min`, `2h`, `1d`). Anything else is left to the hub. */
 export function moment(value: unknown, now = Date.now()): string | undefined {

@@ -12,6 +12,7 @@ import {
   type Args,
   type ReplCommand,
   type Subcommand,
+  type Usage,
 } from "./command";
 import { byId, show, type LetterView } from "./dlq-show";
 
@@ -27,15 +28,15 @@ interface RedriveView {
 }
 
 const LIMIT = 20;
-const USAGE = [
-  "dlq list [filters] [--status open|redriven|discarded] [--limit N]   the newest first",
-  "dlq show <id>                                  the message, why it failed, its history, what was around it",
-  "dlq redrive <id> [--edit '<JSON>']             send it again; --edit is merged into the message",
-  "dlq redrive --all [filters] [--rate N]         send all open ones of the filters again, N a second",
-  "dlq redrives                                   how far those are",
-  "dlq stop <id>                                  stop one of those",
-  "dlq discard <id> [--reason '<why>']            give it up",
-  "filters: --kind command|event, --channel, --type, --service, --reason, --key, --from, --to (2h, or a time)",
+const USAGE: Usage = [
+  ["dlq list [filters] [--status S] [--limit N]", "open ones unless told, the newest first"],
+  ["dlq show <id>", "the message, why it failed, its history, what was around it"],
+  ["dlq redrive <id> [--edit '<JSON>']", "send it again; --edit is merged into the message"],
+  ["dlq redrive --all [filters] [--rate N]", "send all open ones of the filters again, N a second"],
+  ["dlq redrives", "how far those are"],
+  ["dlq stop <redriveId>", "stop one of those"],
+  ["dlq discard <id> [--reason '<why>']", "give it up"],
+  ["filters", "--kind, --channel, --type, --service, --reason, --key, --from, --to"],
 ];
 const EXACT = ["kind", "channel", "type", "service", "reason", "key"] as const;
 

@@ -16,6 +16,7 @@ import {
   type Draw,
   type ReplCommand,
   type Subcommand,
+  type Usage,
 } from "./command";
 import { treeOf } from "./journey";
 
@@ -50,11 +51,11 @@ interface NodeInfo {
 }
 
 const LIMIT = 20;
-const USAGE = [
-  "hub status                                      nodes, orders by status, and what to look after",
-  "hub orders [--stuck] [--status S] [--limit N]   orders, the newest first; --stuck: those that wait too long",
-  "hub trace <orderId>                             the journey of one order, step by step",
-  "hub nudge <orderId>                             ask again for the step that it waits for",
+const USAGE: Usage = [
+  ["hub status", "nodes, orders by status, and what to look after"],
+  ["hub orders [--stuck] [--status S] [--limit N]", "the newest first; --stuck: those that wait too long"],
+  ["hub trace <orderId>", "the journey of one order, step by step"],
+  ["hub nudge <orderId>", "ask again for the step that it waits for"],
 ];
 
 const money = ({ amount, currency }: Money): string => `${(amount / 100).toFixed(2)} ${currency}`;
