@@ -244,6 +244,13 @@ export class ReadModels {
   }
 }
 
-/** What events say to a projection. */
+/** What events say to a projection. @throws Error that names the event which cannot be read */
 export const factsIn = (projection: Projection, events: readonly HubEvent[]): Placed[] =>
-  events.flatMap((event) => projection.factOf(event) ?? []);
+  events.flatMap((event) => {
+    try {
+      return projection.factOf(event) ?? [];
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`${event.eventType} ${event.eventId} cannot be read: ${message}`, { cause: error });
+    }
+  });
