@@ -44,6 +44,10 @@ export const Plan = Type.Object({
   price: Money,
   interval: oneOf("month", "year"),
   seats: Seats,
+  available: Type.Optional({
+    ...Seats,
+    description: "in the list: seats that are free, at most a second old; null: no limit",
+  }),
 });
 export const Stock = Type.Object({ planId: Id, seats: Seats, available: Seats, reserved: Count });
 

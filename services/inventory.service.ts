@@ -213,6 +213,12 @@ export default defineService(({ broker }) => {
           })),
         };
       },
+      /** Pairs of plan and free seats. */
+      availability: {
+        visibility: "public",
+        handler: async () =>
+          (await stocks.adapter.find({ fields: ["seats", "reserved"] })).map((s) => [s._id, availableOf(s)]),
+      },
       resize: {
         visibility: "public",
         handler: async (ctx: Context<{ planId: string; seats: number | null }>) =>

@@ -2,6 +2,7 @@ import type { Context } from "moleculer";
 import { PlanBody, PlanPatch } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { Availability } from "../mixins/availability";
 import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
@@ -46,6 +47,17 @@ export default defineService(({ broker }) => {
     indexes: [{ fields: ["createdAt"] }],
   });
 
+  const availability = new Availability(broker);
+
+  /** Plans with the seats that are free now. */
+  async function forSale(found: Plan[]) {
+    const free = await availability.all();
+    return found.map((plan) => {
+      const available = free.get(plan._id);
+      return { ...view(plan), ...(available !== undefined && { available }) };
+    });
+  }
+
   async function publish({ id, ...body }: PlanBody, cause: Cause): Promise<Plan | null> {
     const at = new Date().toISOString();
     const state: Plan = { _id: id, ...body, createdAt: at, updatedAt: at };
@@ -62,7 +74,7 @@ export default defineService(({ broker }) => {
     actions: {
       list: async (ctx: HttpContext) => {
         const page = await newestFirst(plans.adapter, {}, queryOf(ctx, PageQuery));
-        return { ...page, items: page.items.map(view) };
+        return { ...page, items: await forSale(page.items) };
       },
 
       get: async (ctx: HttpContext) => {

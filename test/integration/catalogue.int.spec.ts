@@ -1,0 +1,53 @@
+import { startHub, type TestHub } from "../support/hub";
+import { newPlan, place } from "../support/orders";
+import { signUp } from "../support/people";
+import { waitFor } from "../support/wait";
+
+interface PlanView {
+  id: string;
+  seats: number | null;
+  available?: number | null;
+}
+
+let hub: TestHub;
+
+beforeAll(async () => {
+  hub = await startHub();
+}, 60_000);
+afterAll(() => hub?.stop(), 30_000);
+
+const planOf = async (id: string): Promise<PlanView | undefined> =>
+  (await hub.guest.all<PlanView>("/api/plans")).find((plan) => plan.id === id);
+
+test("the catalogue tells how many seats are free", async () => {
+  const planId = await newPlan(hub.admin, { seats: 3 });
+  await waitFor(async () => (await planOf(planId))?.available === 3);
+  const { client } = await signUp(hub.guest);
+  await place(client, { planId, quantity: 2, paymentMethod: "pm_card_visa" });
+  await waitFor(async () => (await planOf(planId))?.available === 1);
+  expect(await planOf(planId)).toMatchObject({ seats: 3, available: 1 });
+});
+
+test("a plan without a limit has none on what is free", async () => {
+  expect(await waitFor(async () => (await planOf("basic"))?.available === null)).toBe(true);
+});
+
+test("the catalogue is there when inventory cannot be asked", async () => {
+  const planId = await newPlan(hub.admin, { seats: 3 });
+  const { call } = hub.broker;
+  const away = jest
+    .spyOn(hub.broker, "call")
+    .mockImplementation(((action: string, ...rest: [object, object]) =>
+      action === "inventory.availability"
+        ? Promise.reject(new Error("away"))
+        : call.call(hub.broker, action, ...rest)) as typeof call);
+  try {
+    const plan = await waitFor(async () => {
+      const now = await planOf(planId);
+      return now && !("available" in now) && now;
+    });
+    expect(plan).toMatchObject({ id: planId, seats: 3 });
+  } finally {
+    away.mockRestore();
+  }
+});
