@@ -95,3 +95,34 @@ export function eventFlaws(
       });
   return flaws;
 }
+
+/** A day of the event store, as its seals were found. */
+export interface SealedDay {
+  day: string;
+  seals: number;
+  events: number;
+  late: number;
+  flaws: Flaw[];
+  /** Of its last seal: it stands for everything up to the end of the day. */
+  hash: string;
+}
+
+/** The checks of seals, in their order, day by day. */
+export function byDay(
+  checks: readonly { day: string; events: number; late: number; hash: string; flaws: Flaw[] }[],
+): SealedDay[] {
+  const days: SealedDay[] = [];
+  for (const { day, events, late, hash, flaws } of checks) {
+    const last = days.at(-1);
+    if (last?.day !== day) {
+      days.push({ day, seals: 1, events, late, flaws: [...flaws], hash });
+      continue;
+    }
+    last.seals++;
+    last.events += events;
+    last.late += late;
+    last.flaws.push(...flaws);
+    last.hash = hash;
+  }
+  return days;
+}

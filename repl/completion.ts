@@ -1,5 +1,6 @@
 import type { REPLServer } from "node:repl";
 import { SERVICE_NAMES } from "../config";
+import { PROJECTIONS } from "../domain/projections";
 
 const ORDER_STATUSES = ["PENDING", "PAID", "ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"];
 const FILTERS = ["--kind", "--channel", "--type", "--service", "--reason", "--key", "--from", "--to"];
@@ -15,6 +16,8 @@ const NEXT: Record<string, Record<string, string[]>> = {
     stop: [],
     discard: ["--reason"],
   },
+  replay: Object.fromEntries([...PROJECTIONS.keys()].map((name) => [name, ["--from"]])),
+  audit: { verify: [] },
 };
 /** The options of commands that take them at once. */
 const OPTIONS: Record<string, string[]> = { outbox: ["--limit"] };

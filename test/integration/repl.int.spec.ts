@@ -240,6 +240,21 @@ describe("the REPL's commands", () => {
     await waitFor(async () => !(await typed("outbox")).includes(id), { timeout: 15_000 });
   }, 30_000);
 
+  it("replay builds a read model again and says what was different", async () => {
+    const text = await typed("replay", { projection: "dashboard", options: { from: "1h" } });
+    expect(text).toMatch(/^dashboard is rebuilt from \d+ events since 20.+; nothing was different\.\n$/);
+    expect(await typed("replay", { projection: "dreams" })).toMatch(/^NOT_FOUND: /);
+    expect(await typed("replay", { projection: "dashboard", options: { from: "soon" } })).toMatch(
+      /^VALIDATION_ERROR: /,
+    );
+    expect(await typed("replay")).toMatch(/dashboard \| done \| 100 %/);
+  });
+
+  it("audit verify holds the event store against its seals", async () => {
+    await hub.broker.call("audit.seal", { ageMs: 0 });
+    expect(await typed("audit", { what: "verify" })).toMatch(/\d{4}-\d\d-\d\d \| \d+ \| \d+ \| 0 \| ok/);
+  });
+
   it.each([
     ["dlq re", ["dlq redrive", "dlq redrives"]],
     ["dlq list --k", ["dlq list --kind", "dlq list --key"]],
@@ -248,6 +263,8 @@ describe("the REPL's commands", () => {
     ["hub orders --status PA", ["hub orders --status PAID", "hub orders --status PAYMENT_FAILED"]],
     ["hub n", ["hub nudge"]],
     ["outbox ", ["outbox --limit"]],
+    ["replay d", ["replay dashboard"]],
+    ["replay dashboard ", ["replay dashboard --from"]],
   ])("completes %j", (line, lines) => {
     expect(completions(line)).toEqual(lines);
   });
@@ -267,6 +284,8 @@ describe("the REPL's commands", () => {
       "dlq list",
       "dlq show",
       "dlq redrive",
+      "replay <projection>",
+      "audit verify",
     ])
       expect(help).toContain(form);
   });

@@ -1,0 +1,66 @@
+import { parseArgs } from "node:util";
+import { table } from "../bench/lib/table";
+import type { ReplayView } from "../mixins/replays";
+import { ADMIN_OPTIONS, adminOf, print, run } from "./admin";
+import { Progress } from "./demo/progress";
+
+const USAGE = `npm run replay -- [PROJECTION] [--from TIME] [--url URL] --admin-password PASSWORD
+
+Builds a read model of a running hub again from its event store, beside the live one, and switches to it at the
+end. With --from (ISO 8601) only what happened since is built again; what is older is taken over as it is.
+Without a PROJECTION it says which there are. URL is http://localhost:3000 by default (or HUB_URL); the password
+may come as ADMIN_PASSWORD. Exit code 1: the replay failed, and the live one is as it was.`;
+
+const EVERY_MS = 300;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    ...ADMIN_OPTIONS,
+    url: { type: "string" },
+    from: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+async function main(): Promise<number> {
+  if (values.help) {
+    print(USAGE);
+    return 0;
+  }
+  const admin = await adminOf(values.url, values);
+  const [projection] = positionals;
+  if (!projection) {
+    const { body } = await admin.ok(admin.get<{ projections: string[] }>("/api/admin/replays"));
+    print(`Can be built again: ${body.projections.join(", ")}`);
+    return 0;
+  }
+  const from = values.from;
+  const begun = await admin.ok(
+    admin.post<ReplayView>("/api/admin/replays", { projection, ...(from !== undefined && { from }) }),
+  );
+  const progress = new Progress(projection, 100);
+  for (;;) {
+    const { body } = await admin.ok(admin.get<ReplayView>(`/api/admin/replays/${begun.body.id}`));
+    progress.set(Math.floor(body.progress * 100));
+    if (body.status !== "running") {
+      progress.end();
+      return report(body);
+    }
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+}
+
+function report({ projection, status, events, differences, diff, error }: ReplayView): number {
+  if (status === "failed") {
+    print(`It failed, and ${projection} is as it was: ${error}`);
+    return 1;
+  }
+  print(`${projection} is rebuilt from ${events} events; ${differences || "no"} keys were different.`);
+  const names = (facts: object | null): string => (facts ? Object.keys(facts).join(" ") : "(none)");
+  const rows = (diff ?? []).map(({ key, live, rebuilt }) => [key, names(live), names(rebuilt)]);
+  if (rows.length > 0) print(`\n${table([["key", "it had", "it has"], ...rows])}`);
+  return 0;
+}
+
+run(main);
