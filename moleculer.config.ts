@@ -25,6 +25,7 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
 /** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
 export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
+  const requests = { underWay: 0 };
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",
@@ -66,20 +67,20 @@ export async function brokerOptions(config: Config, database: Database): Promise
     middlewares: [
       {
         created: (broker: ServiceBroker) =>
-          void (broker.hub = { config, database, metrics: new Metrics(broker) }),
+          void (broker.hub = { config, database, requests, metrics: new Metrics(broker) }),
       },
       patientTransporter,
       contracts,
       handlerMetrics,
       channels({
-        adapter: await commandsAdapter(config, database),
+        adapter: await commandsAdapter(config, database, requests),
         schemaProperty: "commands",
         sendMethodName: "sendCommand",
         adapterPropertyName: "commandsAdapter",
         channelHandlerTrigger: "emitLocalCommandHandler",
       }),
       channels({
-        adapter: await eventsAdapter(config, database),
+        adapter: await eventsAdapter(config, database, requests),
         schemaProperty: "domainEvents",
         sendMethodName: "publishEvent",
         adapterPropertyName: "eventsAdapter",

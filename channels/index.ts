@@ -7,22 +7,47 @@ import type { HubAdapterBase } from "./base";
 import { EmbeddedAdapter } from "./embedded";
 import { DEAD_LETTERS } from "./types";
 
+/** How many HTTP requests wait for an answer of this node. */
+interface Requests {
+  readonly underWay: number;
+}
+
+/** With so many requests waiting they go first: who asks has to be answered, what is accepted is safe. */
+const BUSY = 8;
+
 /** The embedded channels lie in the store's own file; beside another store, in a file of their own. */
-function embedded(kind: "command" | "event", config: Config, database: Database): HubAdapterBase {
+function embedded(
+  kind: "command" | "event",
+  config: Config,
+  database: Database,
+  requests: Requests,
+): HubAdapterBase {
   const shared = database.kind === "sqlite" ? (database as SqliteDatabase).engine : null;
-  return new EmbeddedAdapter({ kind, engine: () => shared ?? SqliteEngine.acquire(config.DATA_DIR) });
+  return new EmbeddedAdapter({
+    kind,
+    engine: () => shared ?? SqliteEngine.acquire(config.DATA_DIR),
+    pressure: () => requests.underWay >= BUSY,
+  });
 }
 
 /** RabbitMQ at `COMMANDS_URL`, or the embedded log. Only the client that is used is loaded. */
-export async function commandsAdapter(config: Config, database: Database): Promise<HubAdapterBase> {
-  if (!config.COMMANDS_URL) return embedded("command", config, database);
+export async function commandsAdapter(
+  config: Config,
+  database: Database,
+  requests: Requests,
+): Promise<HubAdapterBase> {
+  if (!config.COMMANDS_URL) return embedded("command", config, database, requests);
   const { AmqpAdapter } = await import("./amqp");
   return new AmqpAdapter({ url: config.COMMANDS_URL });
 }
 
 /** Kafka at `EVENTS_URL`, or the embedded log. */
-export async function eventsAdapter(config: Config, database: Database): Promise<HubAdapterBase> {
-  if (!config.EVENTS_URL) return embedded("event", config, database);
+export async function eventsAdapter(
+  config: Config,
+  database: Database,
+  requests: Requests,
+): Promise<HubAdapterBase> {
+  if (!config.EVENTS_URL) return embedded("event", config, database, requests);
   const { KafkaAdapter } = await import("./kafka");
   const brokers = config.EVENTS_URL.replace(/^kafka:\/\//, "").split(",");
   return new KafkaAdapter({

@@ -9,6 +9,8 @@ export interface Hub {
   config: Config;
   database: Database;
   metrics: Metrics;
+  /** How many HTTP requests wait for their answer here. */
+  requests: { underWay: number };
 }
 
 /**

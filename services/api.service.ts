@@ -65,7 +65,7 @@ const securityHeaders = helmet({
 });
 
 /** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
-export default defineService(({ broker, config, metrics }) => {
+export default defineService(({ broker, config, metrics, requests }) => {
   const guard = new Guard(broker);
   const limit = new RequestLimit(config);
   const logger = broker.getLogger("api");
@@ -129,6 +129,8 @@ export default defineService(({ broker, config, metrics }) => {
         res.setHeader("X-Correlation-Id", options.requestID);
         // Here and not in `use`, which moleculer-web leaves out for static files.
         securityHeaders(req, res, () => undefined);
+        requests.underWay++;
+        res.once("close", () => requests.underWay--);
         metrics.observe(req, res, () => req.$alias?.fullPath ?? "none");
       },
       routes: [
