@@ -5,6 +5,7 @@ import { commandsAdapter, eventsAdapter } from "./channels";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
 import { HUB_STARTED } from "./mixins/hub";
+import { Requests } from "./mixins/requests";
 import { handlerMetrics, Metrics } from "./mixins/metrics";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
@@ -25,7 +26,7 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
 /** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
 export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
-  const requests = { underWay: 0 };
+  const requests = new Requests();
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",

@@ -3,14 +3,14 @@ import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
 import type { Metrics } from "./metrics";
+import type { Requests } from "./requests";
 
 /** What one node gives its services beside the broker. */
 export interface Hub {
   config: Config;
   database: Database;
   metrics: Metrics;
-  /** How many HTTP requests wait for their answer here. */
-  requests: { underWay: number };
+  requests: Requests;
 }
 
 /**
