@@ -10,6 +10,7 @@ import { HUB_STARTED } from "./mixins/hub";
 import { Metrics } from "./mixins/metrics";
 import { actionMetrics, handlerMetrics } from "./mixins/metrics-handlers";
 import { timed } from "./mixins/metrics-store";
+import { Requests } from "./mixins/requests";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
 import { openTracing } from "./mixins/tracing";
@@ -31,7 +32,7 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
 /** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
 export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
-  const requests = { underWay: 0 };
+  const requests = new Requests();
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",

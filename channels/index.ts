@@ -7,13 +7,10 @@ import type { HubAdapterBase } from "./base";
 import { EmbeddedAdapter } from "./embedded";
 import { DEAD_LETTERS } from "./types";
 
-/** How many HTTP requests wait for an answer of this node. */
+/** Says when HTTP requests wait that go before messages. */
 interface Requests {
-  readonly underWay: number;
+  readonly busy: boolean;
 }
-
-/** With so many requests waiting they go first: who asks has to be answered, what is accepted is safe. */
-const BUSY = 8;
 
 /** The embedded channels lie in the store's own file; beside another store, in a file of their own. */
 function embedded(
@@ -26,7 +23,7 @@ function embedded(
   return new EmbeddedAdapter({
     kind,
     engine: () => shared ?? SqliteEngine.acquire(config.DATA_DIR),
-    pressure: () => requests.underWay >= BUSY,
+    pressure: () => requests.busy,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { HubEvent } from "../contracts/events";
-import { derivedId } from "../contracts/ids";
+import { derivedIdOf } from "../contracts/ids";
 
 /** What a user is told; `type` is the type of the event it tells of. */
 export interface Notice {
@@ -11,12 +11,18 @@ export interface Notice {
   body: string;
 }
 
-const money = (amount: number, currency: string): string =>
-  new Intl.NumberFormat("en", { style: "currency", currency }).format(amount / 100);
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** An amount in minor units for people; currencies have none, two or three decimals. */
+function money(amount: number, currency: string): string {
+  let format = formats.get(currency);
+  if (!format) formats.set(currency, (format = new Intl.NumberFormat("en", { style: "currency", currency })));
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
 
 /** The same event, recipient and channel give the same id: told once. */
 export const noticeId = (eventId: string, userId: string, channel: string): string =>
-  derivedId("notification", eventId, userId, channel);
+  derivedIdOf(eventId, "notification", userId, channel);
 
 /** What an event tells its user, or null when it is not for people. */
 export function noticeOf(event: HubEvent): Notice | null {

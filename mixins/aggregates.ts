@@ -51,6 +51,8 @@ interface Written<S extends State> {
   before: Stored<S>;
   after: Stored<S>;
   fresh: OutboxEntry[];
+  /** What the outbox still has to send of what it had before; null when another node sends it. */
+  earlier: OutboxEntry[] | null;
 }
 
 const ROUNDS = 25;
@@ -156,9 +158,11 @@ export class Aggregates<S extends State> {
       if (!born[i]) lost.add(document._id);
       else this.relay.send(document._id, document.version, document.outbox);
     });
-    updates.forEach(({ before, after, fresh }, i) => {
-      if (!updated[i]) lost.add(after._id);
-      else if (fresh.length > 0) this.relay.send(after._id, before.version + 1, fresh, before.outbox);
+    updates.forEach(({ before, after, fresh, earlier }, i) => {
+      if (!updated[i]) return void lost.add(after._id);
+      if (!earlier) return;
+      if (earlier.length === 0) this.relay.cleared(after._id);
+      if (fresh.length > 0) this.relay.send(after._id, before.version + 1, fresh, earlier);
     });
     return lost;
   }
@@ -254,21 +258,25 @@ export class Aggregates<S extends State> {
       if (was[field as keyof typeof was] !== value) set[field] = value;
     for (const field of Object.keys(was)) if (!(field in is)) unset[field] = true;
 
-    let another = false;
+    const update: UpdateOne["update"] = { $inc: { version: 1 } };
+    const mine = before.outbox.length === 0 || before.outboxOwner === this.owner;
+    let earlier: Written<S>["earlier"] = before.outbox;
+    if (mine && this.relay.areConfirmed(before.outbox)) {
+      earlier = [];
+      if (before.outbox.length > 0) set.outbox = fresh;
+    }
     if (fresh.length > 0) {
-      const now = Date.now();
-      another =
-        before.outbox.length > 0 && before.outboxOwner !== this.owner && (before.outboxDueAt ?? 0) > now;
       // While another node sends this outbox it sends these messages too; if it has just finished, we lose
       // the race and decide again.
-      if (another) query.outboxOwner = before.outboxOwner;
-      else Object.assign(set, this.lease());
-    }
-    const update: UpdateOne["update"] = { $inc: { version: 1 } };
+      if (!mine && (before.outboxDueAt ?? 0) > Date.now()) {
+        query.outboxOwner = before.outboxOwner;
+        earlier = null;
+      } else Object.assign(set, this.lease());
+      if (!set.outbox) update.$push = { outbox: { $each: fresh } };
+    } else if (set.outbox) Object.assign(unset, { outboxOwner: true, outboxDueAt: true });
     if (Object.keys(set).length > 0) update.$set = set;
     if (Object.keys(unset).length > 0) update.$unset = unset;
-    if (fresh.length > 0) update.$push = { outbox: { $each: fresh } };
-    return { op: { query, update }, before, after, fresh: another ? [] : fresh };
+    return { op: { query, update }, before, after, fresh, earlier };
   }
 }
 

@@ -4,6 +4,7 @@ import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../c
 import type { Database } from "../store/types";
 import type { Metrics } from "./metrics";
 import type { Tracing } from "./tracing";
+import type { Requests } from "./requests";
 
 /** What one node gives its services beside the broker. */
 export interface Hub {
@@ -12,8 +13,7 @@ export interface Hub {
   metrics: Metrics;
   /** Null unless a collector is set. */
   tracing: Tracing | null;
-  /** How many HTTP requests wait for their answer here. */
-  requests: { underWay: number };
+  requests: Requests;
 }
 
 /**

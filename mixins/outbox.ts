@@ -3,6 +3,7 @@ import { isRetryable } from "../contracts/errors";
 import { isCommand, messageType, type MessageEnvelope } from "../contracts/envelope";
 import { EVENTS, type EventType } from "../contracts/events";
 import { TRACEPARENT } from "../contracts/traceparent";
+import type { Requests } from "./requests";
 import type { Document, StoreAdapter } from "../store/types";
 
 /** A message that an aggregate still has to send. */
@@ -29,6 +30,15 @@ const SWEEP_LIMIT = 500;
 /** The most messages in one publish; and the most kept in memory while a broker is away. */
 const BATCH = 512;
 const HELD = 20_000;
+/**
+ * On the embedded store, what was confirmed is taken out after so many milliseconds, twice as many at most: by
+ * then most documents were written again, and that write has taken it out. While requests wait,
+ * `CLEAR_PATIENCE` times as many. Where there may be other nodes it is taken out at once: theirs is the turn.
+ */
+const CLEAR_MS = 200;
+const CLEAR_PATIENCE = 10;
+/** The wait between two publishes while requests go first, in milliseconds. */
+const YIELD_MS = 20;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
 
@@ -54,6 +64,7 @@ class Lane {
   constructor(
     private readonly publish: (entry: OutboxEntry) => Promise<void>,
     private readonly on: LaneEvents,
+    private readonly requests: Requests,
     private readonly logger: LoggerInstance,
   ) {}
 
@@ -101,6 +112,7 @@ class Lane {
     // Let the writes that were committed together come in together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.size > 0 && this.open) {
+      if (this.requests.busy) await this.pause(YIELD_MS);
       const failure = await this.flush();
       if (!failure) {
         backoff = FIRST_BACKOFF_MS;
@@ -176,13 +188,17 @@ class Lane {
 export class OutboxRelay {
   private readonly commands: Lane;
   private readonly events: Lane;
-  /** What was confirmed and is still to be taken out. */
+  /** What was confirmed and is still to be taken out: since the last clearing, and before it. */
   private done = new Map<string, string[]>();
+  private due = new Map<string, string[]>();
   /** Ids that were confirmed since the sweep before last: a document that was read before they were cleared has them. */
   private confirmed = [new Set<string>(), new Set<string>()];
   /** The version at which all that a document's outbox held was confirmed, or waits here. */
   private readonly versions = new Map<string, number>();
+  private readonly requests: Requests;
+  private readonly clearMs: number;
   private clearing: Promise<void> | null = null;
+  private clearer: NodeJS.Timeout | null = null;
   private sweeper: NodeJS.Timeout | null = null;
   private sweeping: Promise<void> | null = null;
 
@@ -196,10 +212,13 @@ export class OutboxRelay {
     const on: LaneEvents = {
       sent: (documentId, ids) => {
         for (const id of ids) this.confirmed[0].add(id);
-        this.forget(documentId, ids);
+        this.done.set(documentId, [...(this.done.get(documentId) ?? []), ...ids]);
+        this.clearSoon();
       },
       refused: (documentId) => this.versions.delete(documentId),
     };
+    this.requests = broker.hub.requests;
+    this.clearMs = broker.hub.database.kind === "sqlite" ? CLEAR_MS : 0;
     const publish = ({ message, trace }: OutboxEntry): Promise<void> => {
       const command = isCommand(message);
       const channel = command ? message.commandType : EVENTS[messageType(message) as EventType].topic;
@@ -211,8 +230,8 @@ export class OutboxRelay {
         : broker.publishEvent(channel, message, options);
       return span ? span.during(sent) : sent;
     };
-    this.commands = new Lane(publish, on, logger);
-    this.events = new Lane(publish, on, logger);
+    this.commands = new Lane(publish, on, this.requests, logger);
+    this.events = new Lane(publish, on, this.requests, logger);
   }
 
   /** Messages that wait on this node. */
@@ -239,7 +258,10 @@ export class OutboxRelay {
     if (this.sweeper) clearTimeout(this.sweeper);
     this.sweeper = null;
     await Promise.all([this.sweeping, this.commands.stop(), this.events.stop()]);
-    while (this.clearing) await this.clearing;
+    if (this.clearer) clearTimeout(this.clearer);
+    await this.clearing;
+    await this.clear();
+    await this.clear();
   }
 
   /**
@@ -259,26 +281,39 @@ export class OutboxRelay {
     else this.versions.delete(documentId);
   }
 
-  private forget(documentId: string, ids: string[]): void {
-    if (ids.length > 0) this.done.set(documentId, [...(this.done.get(documentId) ?? []), ...ids]);
-    this.clearing ??= this.clear().finally(() => {
-      this.clearing = null;
-      if (this.done.size > 0) this.forget("", []);
-    });
+  /** Whether each of these was confirmed to this node: a write of their document may leave them out. */
+  areConfirmed(entries: OutboxEntry[]): boolean {
+    return entries.every(({ id }) => this.confirmed.some((ids) => ids.has(id)));
   }
 
-  /** Takes out what was confirmed, and frees the documents that have nothing left; a batch at a time. */
+  /** A write of this document has taken out what was confirmed. */
+  cleared(documentId: string): void {
+    this.done.delete(documentId);
+    this.due.delete(documentId);
+    this.versions.delete(documentId);
+  }
+
+  private clearSoon(patience = CLEAR_PATIENCE): void {
+    this.clearer ??= setTimeout(() => {
+      this.clearer = null;
+      if (this.requests.busy && patience > 0) return this.clearSoon(patience - 1);
+      this.clearing = this.clear().finally(() => {
+        if (this.done.size + this.due.size > 0) this.clearSoon();
+      });
+    }, this.clearMs);
+  }
+
+  /** Takes out what was confirmed before the last clearing, and frees the documents that have nothing left. */
   private async clear(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.done.size > 0) {
-      const done = this.done;
-      this.done = new Map();
-      try {
-        await this.takeOut(await this.empty(done), done);
-      } catch (error) {
-        // They will be sent again when the lease ends; every consumer takes that.
-        this.logger.warn(`Outbox not cleared: ${(error as Error).message}`);
-      }
+    const due = this.clearMs > 0 ? this.due : this.done;
+    this.due = this.clearMs > 0 ? this.done : this.due;
+    this.done = new Map();
+    if (due.size === 0) return;
+    try {
+      await this.takeOut(await this.empty(due), due);
+    } catch (error) {
+      // They will be sent again when the lease ends; every consumer takes that.
+      this.logger.warn(`Outbox not cleared: ${(error as Error).message}`);
     }
   }
 
@@ -308,7 +343,7 @@ export class OutboxRelay {
     return others;
   }
 
-  /** Takes out what was confirmed, then frees the documents that have nothing left. */
+  /** Takes out what was confirmed, frees the documents that have nothing left, and sends what others added. */
   private async takeOut(ids: string[], done: Map<string, string[]>): Promise<void> {
     if (ids.length === 0) return;
     const messages = ids.flatMap((id) => done.get(id) ?? []);
@@ -317,6 +352,8 @@ export class OutboxRelay {
       { _id: { $in: ids }, outboxOwner: this.owner, outbox: { $size: 0 } },
       { $unset: { outboxDueAt: true, outboxOwner: true } },
     );
+    const left = await this.adapter.find({ query: { _id: { $in: ids }, outboxOwner: this.owner } });
+    for (const document of left) this.send(document._id, document.version, [], document.outbox);
   }
 
   /** Takes over the outboxes whose lease has ended, and renews the lease of those that wait here. */

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import ApiGateway from "moleculer-web";
 import { ROOT } from "../config/paths";
 import { asyncapi } from "../contracts/asyncapi";
 import { MethodNotAllowedError } from "../contracts/errors";
+import { newId } from "../contracts/ids";
 import { openapi } from "../contracts/openapi";
 import { ROUTES, type Route } from "../contracts/routes";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
@@ -139,12 +139,11 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       }),
       rootCallOptions(options: { requestID?: string; meta?: object }, req: Request, res: ServerResponse) {
         const given = req.headers["x-correlation-id"];
-        options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : randomUUID();
+        options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : newId();
         res.setHeader("X-Correlation-Id", options.requestID);
         // Here and not in `use`, which moleculer-web leaves out for static files.
         securityHeaders(req, res, () => undefined);
-        requests.underWay++;
-        res.once("close", () => requests.underWay--);
+        res.once("close", requests.begin());
         const route = (): string => req.$alias?.fullPath ?? "none";
         metrics.observe(req, res, route);
         if (tracing) options.meta = traceRequest(tracing, req, res, options.requestID, route);

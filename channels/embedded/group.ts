@@ -12,9 +12,10 @@ const PENDING = 512;
 const RETRIES = 64;
 /** A work this far behind the reader is parked, so that the cursor can go on without it. */
 const STRAGGLER = 4_096;
-/** Milliseconds: the wait under pressure, the longest wait, and the wait for a store that is away. */
-const PRESSURE_WAIT = 5;
-const PRESSURE_LIMIT = 20;
+/** Under pressure: how many messages a turn hands out, and the milliseconds between two such turns. */
+const HAND_OUT_PRESSED = 16;
+const PRESSED_EVERY = 20;
+/** Milliseconds until a store that is away is asked again. */
 const STORE_WAIT = 250;
 
 interface Settlement {
@@ -149,10 +150,11 @@ export class Group {
     this.turnAsked = false;
     if (this.members.size === 0) return;
     const now = Date.now();
-    if (now - this.lastBatchAt < PRESSURE_LIMIT && this.underPressure()) return this.wakeIn(PRESSURE_WAIT);
+    const pressed = this.underPressure();
+    if (pressed && now - this.lastBatchAt < PRESSED_EVERY) return this.wakeIn(PRESSED_EVERY);
     try {
       const took = this.loadDue(now) + this.read();
-      const handedOut = this.handOut(now);
+      const handedOut = this.handOut(now, pressed ? HAND_OUT_PRESSED : HAND_OUT);
       if (took + handedOut > 0) this.wake();
       else if (this.nextDue !== Infinity && this.pending.length < PENDING) this.wakeIn(this.nextDue - now);
     } catch (error) {
@@ -210,8 +212,8 @@ export class Group {
     return this.log.kind === "event" && key !== null ? laneOf(channel, key) : null;
   }
 
-  /** Hands pending messages to members with room, at most `HAND_OUT`; says how many. */
-  private handOut(now: number): number {
+  /** Hands pending messages to members with room, at most `most`; says how many. */
+  private handOut(now: number, most: number): number {
     const ready: Batch[] = [];
     const filling = new Map<string, Batch | null>();
     const inBatch = new Map<string, Batch>();
@@ -219,7 +221,7 @@ export class Group {
     let count = 0;
     for (const work of this.pending) {
       const { lane } = work;
-      if (count >= HAND_OUT) {
+      if (count >= most) {
         rest.push(work);
         continue;
       }

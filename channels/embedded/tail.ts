@@ -1,7 +1,7 @@
 import type { Message } from "./message";
 
-const MAX_MESSAGES = 4_096;
-const MAX_CHARACTERS = 8 * 1024 * 1024;
+const MAX_MESSAGES = 16_384;
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /** The newest messages of the log, in memory, so that groups that keep up neither read nor parse again. */
 export class Tail {
