@@ -14,6 +14,8 @@ import { payments } from "./pages/admin/payments.js";
 import { users } from "./pages/admin/users.js";
 import { adminPlans } from "./pages/admin/plans.js";
 import { audit } from "./pages/admin/audit.js";
+import { deadLetter } from "./pages/admin/dead-letter.js";
+import { stuck } from "./pages/admin/stuck.js";
 import { deadLetters } from "./pages/admin/dead-letters.js";
 import { replays } from "./pages/admin/replays.js";
 import { simulator } from "./pages/admin/simulator.js";
@@ -39,6 +41,8 @@ export function addRoutes(router) {
   admin("/admin/plans", adminPlans, "Plans and seats");
   admin("/admin/audit", audit, "Audit");
   admin("/admin/dead-letters", deadLetters, "Dead letters");
+  admin("/admin/dead-letters/:id", deadLetter, "Dead letter");
+  admin("/admin/stuck", stuck, "Stuck orders");
   admin("/admin/replays", replays, "Replays");
   admin("/admin/simulator", simulator, "Simulator");
   return router;

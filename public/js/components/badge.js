@@ -14,6 +14,7 @@ const TONES = {
   refunded: "info",
   unknown: "warn",
   open: "bad",
+  stopped: "warn",
   redriven: "good",
   discarded: "",
   up: "good",

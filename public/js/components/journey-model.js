@@ -17,6 +17,7 @@ const BAD = new Set([
   "OrderCancelled",
   "ProductOutOfStock",
   "NotificationFailed",
+  "ErrorOccurred",
 ]);
 const GOOD = new Set(["SubscriptionActivated", "PaymentProcessed", "InventoryReserved"]);
 const MOVES_ORDERS = new Set(["api", "fraud", "orders"]);

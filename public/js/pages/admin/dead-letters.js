@@ -1,14 +1,13 @@
 import { h } from "../../dom.js";
 import { api } from "../../api.js";
-import { time } from "../../format.js";
+import { number, time } from "../../format.js";
 import { badge } from "../../components/badge.js";
-import { closeDrawer, confirmDialog, openDrawer } from "../../components/dialog.js";
 import { idChip } from "../../components/id.js";
-import { json } from "../../components/json.js";
 import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
-import { toast } from "../../components/toast.js";
-import { filters } from "./filters.js";
+import { askDiscard, askRedrive } from "../../models/dead-letters.js";
+import { filters, toInstant } from "./filters.js";
+import { redriveAllButton, redrivesCard } from "./redrives.js";
 import { adminHead } from "./tabs.js";
 
 const STATUSES = [
@@ -17,131 +16,78 @@ const STATUSES = [
   ["redriven", "Redriven"],
   ["discarded", "Discarded"],
 ];
+const KINDS = [
+  ["", "Both"],
+  ["command", "Commands"],
+  ["event", "Events"],
+];
 
 export function deadLetters({ query, signal }) {
-  const act = async (letter, verb, status) => {
-    const answer = await api.post(`/api/admin/dead-letters/${encodeURIComponent(letter.id)}/${verb}`);
-    closeDrawer();
-    table.update({ ...letter, status, ...(answer?.id === letter.id ? answer : {}) });
-    toast({ title: status === "redriven" ? "Sent again" : "Discarded", body: letter.type, tone: "good" });
-  };
-  const ask = {
-    redrive: (letter) =>
-      confirmDialog({
-        title: `Send ${letter.type} again?`,
-        text: `It goes back to ${letter.service} as it was. What it did already is not done twice.`,
-        action: "Redrive",
-        danger: false,
-        act: () => act(letter, "redrive", "redriven"),
-      }),
-    discard: (letter) =>
-      confirmDialog({
-        title: `Discard ${letter.type}?`,
-        text: "It will never be processed. An order that waits for it stays pending until it is cancelled.",
-        action: "Discard",
-        act: () => act(letter, "discard", "discarded"),
-      }),
-  };
+  // The address has the local time that was typed; the hub takes an instant.
+  const filter = { ...query, from: toInstant(query.from), to: toInstant(query.to) };
   const table = dataTable({
     caption: "Dead letters, newest first",
     signal,
     load: ({ after }) =>
-      api.get("/api/admin/dead-letters", { query: { ...query, after, limit: 25 }, signal }),
-    empty: emptyState("No dead letters", "Every message that came was processed."),
+      api.get("/api/admin/dead-letters", { query: { ...filter, after, limit: 25 }, signal }),
+    empty: Object.keys(query).length
+      ? emptyState("No such dead letters", "None matches these filters.")
+      : emptyState("No dead letters", "Every message that came was processed."),
     columns: [
       {
         label: "Message",
         lead: true,
         cell: (letter) =>
-          h(
-            "button",
-            { type: "button", class: "clickable", onclick: () => open(letter, ask, signal) },
-            letter.type,
-          ),
+          h("a", { class: "row-title", href: `#/admin/dead-letters/${letter.id}` }, letter.type),
       },
       { label: "Status", cell: (letter) => badge(letter.status) },
       { label: "Reason", cell: (letter) => h("code", null, letter.reason) },
       { label: "Service", cell: (letter) => letter.service },
-      { label: "Attempts", class: "num", cell: (letter) => String(letter.attempts) },
+      { label: "Failures", class: "num", cell: (letter) => number(letter.failures ?? 1) },
       { label: "Failed", cell: (letter) => time(letter.failedAt) },
       { label: "Key", cell: (letter) => idChip(letter.key, { label: "key" }) },
       {
         label: "Actions",
         hideLabel: true,
         class: "action-cell",
-        cell: (letter) => h("div", { class: "table-actions" }, buttons(letter, ask, "small")),
+        cell: (letter) => h("div", { class: "table-actions" }, letter.status === "open" && buttons(letter)),
       },
     ],
   });
+  const buttons = (letter) => [
+    button("Redrive", `Redrive ${letter.type}`, "btn small", () => askRedrive(letter, table.update)),
+    button("Discard", `Discard ${letter.type}`, "btn danger small", () => askDiscard(letter, table.update)),
+  ];
+  const many = redrivesCard({ signal, onmove: () => table.reload() });
   return [
     adminHead("/admin/dead-letters", "Dead letters", {
       lead: "What could not be processed waits here until somebody decides.",
+      actions: redriveAllButton(filter, many.follow),
     }),
     h(
       "div",
       { class: "stack" },
-      filters("/admin/dead-letters", query, [
-        { label: "Status", name: "status", as: "select", options: STATUSES },
-        { label: "Channel", name: "channel", placeholder: "payments.charge" },
-      ]),
+      filters(
+        "/admin/dead-letters",
+        query,
+        [
+          { label: "Status", name: "status", as: "select", options: STATUSES },
+          { label: "Reason", name: "reason", placeholder: "PROVIDER_BROKEN" },
+          { label: "Service", name: "service", placeholder: "payments" },
+        ],
+        [
+          { label: "Kind", name: "kind", as: "select", options: KINDS },
+          { label: "Type", name: "type", placeholder: "OrderPlaced" },
+          { label: "Channel", name: "channel", placeholder: "payments.charge" },
+          { label: "Failed from", name: "from", type: "datetime-local", step: 1 },
+          { label: "Failed before", name: "to", type: "datetime-local", step: 1 },
+        ],
+      ),
+      many.element,
       table.element,
     ),
   ];
 }
 
-const buttons = (letter, ask, size = "") =>
-  letter.status === "open" && [
-    h(
-      "button",
-      {
-        type: "button",
-        class: `btn ${size}`,
-        "aria-label": `Redrive ${letter.type}`,
-        onclick: () => ask.redrive(letter),
-      },
-      "Redrive",
-    ),
-    h(
-      "button",
-      {
-        type: "button",
-        class: `btn danger ${size}`,
-        "aria-label": `Discard ${letter.type}`,
-        onclick: () => ask.discard(letter),
-      },
-      "Discard",
-    ),
-  ];
-
-function open(letter, ask, signal) {
-  const rows = [
-    ["Status", badge(letter.status)],
-    ["Reason", h("code", null, letter.reason)],
-    ["Error", `${letter.error.name}: ${letter.error.message}`],
-    ["Channel", letter.channel],
-    ["Service", letter.service],
-    ["Attempts", String(letter.attempts)],
-    ["Failed", time(letter.failedAt)],
-    ["Key", idChip(letter.key, { full: true, label: "key" })],
-    ["Message id", idChip(letter.messageId, { full: true, label: "message id" })],
-    ["Correlation", idChip(letter.correlationId, { full: true, label: "correlation id" })],
-  ];
-  openDrawer(
-    letter.type,
-    [
-      h("div", { class: "row" }, buttons(letter, ask)),
-      h(
-        "dl",
-        { class: "pairs" },
-        rows.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
-      ),
-      h("h3", null, "Payload"),
-      json(letter.payload, { label: "Payload" }),
-      h("h3", null, "Headers"),
-      json(letter.headers, { label: "Headers" }),
-      h("h3", null, "Stack"),
-      json(letter.error.stack || "–", { label: "Stack" }),
-    ],
-    { signal },
-  );
-}
+const button = (text, label, classes, onclick) =>
+  h("button", { type: "button", class: classes, "aria-label": label, onclick }, text);

@@ -6,8 +6,9 @@ import { journeyCard } from "../../components/journey-card.js";
 import { orderFacts, orderLines } from "../../components/order-facts.js";
 import { emptyState, errorState, skeleton } from "../../components/states.js";
 import { canCancel, isSettled, watchOrder } from "../../models/orders.js";
-import { all, planNames } from "../../models/plans.js";
+import { planNames } from "../../models/plans.js";
 import { asOf } from "./as-of.js";
+import { canNudge, nudgeButton } from "./nudge.js";
 import { adminHead } from "./tabs.js";
 
 const ORDERS = "/api/admin/orders";
@@ -45,11 +46,15 @@ export function adminOrder({ params, query, signal }) {
   });
   const seen = (order) => {
     latest = order;
-    put(actions, canCancel(order) && cancelButton(order, cancelled, { path: ORDERS }));
+    put(
+      actions,
+      canNudge(order) && nudgeButton(order, moved),
+      canCancel(order) && cancelButton(order, moved, { path: ORDERS }),
+    );
     if (!then.isPast()) void draw(order);
     card.wake();
   };
-  const cancelled = (order) => {
+  const moved = (order) => {
     seen(order);
     watch();
   };
@@ -66,7 +71,7 @@ export function adminOrder({ params, query, signal }) {
     }
     card = journeyCard({
       signal,
-      load: () => timeline(params.id, signal),
+      load: () => api.get(`/api/orders/${encodeURIComponent(params.id)}/timeline`, { signal }),
       isSettled: () => isSettled(latest),
       onTimeline: ({ entries }) => then.moments(entries.map((entry) => entry.at)),
     });
@@ -87,52 +92,3 @@ export function adminOrder({ params, query, signal }) {
 }
 
 const notYet = () => emptyState("Not yet", "At this moment the order had not been placed.");
-
-/** What causes an event without being one itself: the event store has only its id. */
-const CAUSES = {
-  OrderPlaced: ["request", "POST /api/orders", "api"],
-  OrderRejected: ["request", "POST /api/orders", "api"],
-  PaymentProcessed: ["command", "payments.charge", "orders"],
-  PaymentFailed: ["command", "payments.charge", "orders"],
-  PaymentRefunded: ["command", "payments.refund", "orders"],
-};
-
-function causesOf(events) {
-  const placed = events.find(({ eventType }) => CAUSES[eventType]?.[0] === "request");
-  const known = new Set(events.map((event) => event.eventId));
-  const causes = new Map();
-  for (const { eventType, causationId, timestamp } of events) {
-    if (!CAUSES[eventType] || known.has(causationId) || causes.has(causationId)) continue;
-    const [kind, type, source] = CAUSES[eventType];
-    // A charge goes out with the order; its own payload is not in the event store.
-    const isCharge = type === "payments.charge" && placed;
-    causes.set(causationId, {
-      at: isCharge ? placed.timestamp : timestamp,
-      kind,
-      type,
-      source,
-      id: causationId,
-      causationId: isCharge ? placed.causationId : null,
-      data: null,
-    });
-  }
-  return [...causes.values()];
-}
-
-/** Another's timeline is told from the event store: all that bears the order's correlation id. */
-async function timeline(orderId, signal) {
-  const own = await all("/api/admin/audit", { key: orderId });
-  const correlationId = own[0]?.correlationId ?? null;
-  if (signal.aborted || !correlationId) return { orderId, correlationId, entries: [] };
-  const events = await all("/api/admin/audit", { correlationId });
-  const entries = events.map((event) => ({
-    at: event.timestamp,
-    kind: event.eventType.startsWith("Notification") ? "notification" : "event",
-    type: event.eventType,
-    source: event.source,
-    id: event.eventId,
-    causationId: event.causationId,
-    data: event.data,
-  }));
-  return { orderId, correlationId, entries: [...entries, ...causesOf(events)] };
-}

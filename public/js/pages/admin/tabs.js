@@ -9,6 +9,8 @@ const TABS = [
   ["/admin/plans", "Plans and seats"],
   ["/admin/audit", "Audit"],
   ["/admin/dead-letters", "Dead letters"],
+  ["/admin/stuck", "Stuck orders"],
+  ["/admin/replays", "Replays"],
   ["/admin/simulator", "Simulator"],
 ];
 

@@ -1,0 +1,88 @@
+import { h } from "../../dom.js";
+import { api } from "../../api.js";
+import { duration, number, sentence } from "../../format.js";
+import { badge } from "../../components/badge.js";
+import { cancelButton } from "../../components/cancel-order.js";
+import { idChip } from "../../components/id.js";
+import { emptyState } from "../../components/states.js";
+import { dataTable } from "../../components/table.js";
+import { canCancel, lineText, watchOrder } from "../../models/orders.js";
+import { planNames } from "../../models/plans.js";
+import { nudgeButton } from "./nudge.js";
+import { adminHead } from "./tabs.js";
+
+const ORDERS = "/api/admin/orders";
+
+export function stuck({ signal }) {
+  let names = new Map();
+  const load = async ({ after }) => {
+    names = await planNames();
+    return api.get("/api/admin/stuck-orders", { query: { after, limit: 25 }, signal });
+  };
+  const reload = () => table.reload();
+  // When the order has moved it is no longer here.
+  const follow = (order) => {
+    const { version } = order;
+    watchOrder(order.id, (latest) => latest.version !== version && reload(), { signal, path: ORDERS });
+  };
+  const table = dataTable({
+    caption: "Stuck orders, the longest wait first",
+    signal,
+    load,
+    empty: emptyState("No stuck orders", "Every order has moved within its deadline."),
+    columns: [
+      {
+        label: "Order",
+        lead: true,
+        cell: (order) =>
+          h(
+            "a",
+            { class: "row-title", href: `#/admin/orders/${order.id}` },
+            order.items.map((item) => lineText(item, names)).join(", "),
+          ),
+      },
+      { label: "Status", cell: (order) => badge(order.status) },
+      { label: "Waits for", cell: (order) => sentence(order.owes) },
+      {
+        label: "Since",
+        cell: ({ waitingSince }) =>
+          h(
+            "time",
+            { datetime: waitingSince, title: waitingSince, class: "nowrap" },
+            duration(Date.now() - Date.parse(waitingSince)),
+          ),
+      },
+      { label: "Asked again", class: "num", cell: (order) => number(order.asked) },
+      { label: "Dead letter", cell: ({ deadLetter }) => letterLink(deadLetter) },
+      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      {
+        label: "Actions",
+        hideLabel: true,
+        class: "action-cell",
+        cell: (order) =>
+          h(
+            "div",
+            { class: "table-actions" },
+            nudgeButton(order, follow, { small: true }),
+            canCancel(order) && cancelButton(order, reload, { path: ORDERS, small: true }),
+          ),
+      },
+    ],
+  });
+  return [
+    adminHead("/admin/stuck", "Stuck orders", {
+      lead: "Orders that wait longer than a step may take. The hub goes on asking by itself; a nudge asks now.",
+    }),
+    table.element,
+  ];
+}
+
+const letterLink = (letter) =>
+  letter
+    ? h(
+        "a",
+        { href: `#/admin/dead-letters/${letter.id}` },
+        `${sentence(letter.status)}: `,
+        h("code", null, letter.reason),
+      )
+    : "–";
