@@ -20,6 +20,7 @@ const ADMIN_PAGES = [
   "/admin/plans",
   "/admin/audit",
   "/admin/dead-letters",
+  "/admin/replays",
   "/admin/simulator",
 ];
 

@@ -5,6 +5,8 @@ import { badge } from "../../components/badge.js";
 import { problem } from "../../components/form.js";
 import { spark } from "../../components/spark.js";
 import { skeleton } from "../../components/states.js";
+import { meter } from "./meter.js";
+import { conversionOf, failuresByReason, revenueByDay, revenueByPlan } from "./numbers.js";
 import { adminHead } from "./tabs.js";
 
 const EVERY_MS = 2_000;
@@ -22,14 +24,18 @@ export function overview({ signal }) {
   const tiles = {
     orders: tile("Orders", "#/admin/orders"),
     revenue: tile("Revenue"),
+    conversion: tile("Placed to active"),
     outbox: tile("Unsent messages"),
     lag: tile("Waiting for consumers"),
     dead: tile("Dead letters", "#/admin/dead-letters"),
-    stuck: tile("Stuck orders", "#/admin/orders?status=PENDING"),
+    stuck: tile("Stuck orders", "#/admin/stuck"),
   };
   const statuses = h("div", null, skeleton("100%", "220px"));
   const lag = h("div", null, skeleton("100%", "220px"));
   const health = h("div", null, skeleton("100%", "160px"));
+  const days = h("div", null, skeleton("100%", "220px"));
+  const plans = h("div", null, skeleton("100%", "220px"));
+  const failures = h("div", null, skeleton("100%", "160px"));
   const overall = h("span");
 
   const show = (stats, ready) => {
@@ -37,6 +43,9 @@ export function overview({ signal }) {
     showTiles(tiles, stats);
     put(statuses, byStatus(stats.orders));
     put(lag, byGroup(stats.lag ?? {}));
+    put(days, revenueByDay(stats.dashboard.days));
+    put(plans, revenueByPlan(stats.dashboard.plans));
+    put(failures, failuresByReason(stats.dashboard.failures));
     put(overall, badge(ready.status));
     put(health, checks(ready.checks ?? {}));
   };
@@ -69,21 +78,25 @@ export function overview({ signal }) {
         { class: "tiles" },
         Object.values(tiles).map((t) => t.element),
       ),
+      h("div", { class: "halves" }, card("Orders by status", statuses), card("Why orders failed", failures)),
+      h("div", { class: "halves" }, card("Revenue by day", days), card("Revenue by plan", plans)),
       h(
         "div",
         { class: "halves" },
-        h("section", { class: "card" }, h("h2", { class: "card-head" }, "Orders by status"), statuses),
-        h("section", { class: "card" }, h("h2", { class: "card-head" }, "Lag of each consumer group"), lag),
-      ),
-      h(
-        "section",
-        { class: "card" },
-        h("div", { class: "card-head" }, h("h2", null, "Readiness"), overall),
-        health,
+        card("Lag of each consumer group", lag),
+        h(
+          "section",
+          { class: "card" },
+          h("div", { class: "card-head" }, h("h2", null, "Readiness"), overall),
+          health,
+        ),
       ),
     ),
   ];
 }
+
+const card = (title, content) =>
+  h("section", { class: "card" }, h("h2", { class: "card-head" }, title), content);
 
 function tile(label, href = null) {
   const value = h("dd", { class: "value" }, skeleton("60%"));
@@ -107,7 +120,7 @@ function tile(label, href = null) {
   };
 }
 
-function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuck }) {
+function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuck, dashboard }) {
   const total = sum(Object.values(orders));
   const behind = sum(Object.values(lag));
   const stuckCount = Array.isArray(stuck) ? stuck.length : stuck;
@@ -117,6 +130,8 @@ function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuc
     note: revenue.slice(1).map(money).join(" · "),
     measure: revenue[0]?.amount ?? 0,
   });
+  const { text, note } = conversionOf(dashboard.conversion);
+  tiles.conversion.show(text, { note, measure: dashboard.conversion.rate });
   tiles.outbox.show(number(outbox.pending), {
     note: outbox.pending ? `oldest ${duration((outbox.oldestSeconds ?? 0) * 1000)}` : "everything is sent",
     bad: (outbox.oldestSeconds ?? 0) > 30,
@@ -189,14 +204,6 @@ function byGroup(lag) {
     ),
   );
 }
-
-/** A bar filled to `part` (0 to 1), for the eye only: the number is beside it. */
-export const meter = (part, full = false) =>
-  h(
-    "span",
-    { class: "meter", "aria-hidden": "true" },
-    h("span", { class: full ? "full" : null, style: { width: `${Math.round(Math.min(1, part) * 100)}%` } }),
-  );
 
 function checks({ services = {}, ...backing }) {
   const all = [...Object.entries(backing), ...Object.entries(services)];

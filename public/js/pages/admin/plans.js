@@ -3,7 +3,7 @@ import { money, number } from "../../format.js";
 import { idChip } from "../../components/id.js";
 import { dataTable } from "../../components/table.js";
 import { all, loadPlans } from "../../models/plans.js";
-import { meter } from "./overview.js";
+import { meter } from "./meter.js";
 import { planDialog } from "./plan-dialog.js";
 import { adminHead } from "./tabs.js";
 

@@ -1,6 +1,6 @@
 import { h, put } from "../../dom.js";
 import { api } from "../../api.js";
-import { number } from "../../format.js";
+import { number, time } from "../../format.js";
 import { badge } from "../../components/badge.js";
 import { field, form } from "../../components/form.js";
 import { idChip } from "../../components/id.js";
@@ -34,10 +34,12 @@ export function replays({ signal }) {
     ),
     columns: [
       { label: "Projection", lead: true, cell: (r) => h("span", { class: "row-title" }, r.projection) },
-      { label: "Status", cell: (r) => badge(r.status) },
+      { label: "Status", cell: (r) => (r.error ? [badge(r.status), " ", r.error] : badge(r.status)) },
+      { label: "From", cell: (r) => (r.from ? time(r.from) : "the first event") },
       { label: "Progress", class: "num", cell: (r) => percent(r.progress) },
-      { label: "Events", class: "num", cell: (r) => number(r.events ?? 0) },
-      { label: "Difference", cell: (r) => difference(r.diff) },
+      { label: "Events", class: "num", cell: (r) => number(r.events) },
+      { label: "Difference", cell: difference },
+      { label: "Started", cell: (r) => time(r.startedAt) },
       { label: "Id", cell: (r) => idChip(r.id, { label: "replay id" }) },
     ],
   });
@@ -85,12 +87,16 @@ export function replays({ signal }) {
   ];
 }
 
-const percent = (progress) =>
-  typeof progress === "number" ? `${Math.round(progress <= 1 ? progress * 100 : progress)} %` : "–";
+const percent = (progress) => `${Math.floor(progress * 100)} %`;
 
-function difference(diff) {
-  if (diff === null || diff === undefined) return "–";
-  const isEmpty = typeof diff === "number" ? diff === 0 : Object.keys(diff).length === 0;
-  if (isEmpty) return h("span", { class: "badge good" }, "None");
-  return typeof diff === "number" ? number(diff) : json(diff, { label: "Difference" });
+/** What live and rebuilt did not agree on; the first of them open. */
+function difference({ diff, differences }) {
+  if (diff === null) return "–";
+  if (differences === 0) return h("span", { class: "badge good" }, "None");
+  return h(
+    "details",
+    null,
+    h("summary", null, differences === 1 ? "1 key" : `${number(differences)} keys`),
+    json(diff, { label: "Difference" }),
+  );
 }
