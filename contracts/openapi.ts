@@ -137,6 +137,7 @@ function parametersOf({ path, query, action }: Route): unknown[] {
     })),
     ...(action === "orders.place" ? [{ $ref: "#/components/parameters/Idempotency-Key" }] : []),
     { $ref: "#/components/parameters/X-Correlation-Id" },
+    { $ref: "#/components/parameters/traceparent" },
   ];
 }
 
@@ -225,6 +226,13 @@ function build() {
           in: "header",
           description: "Taken where it is well-formed, else a new one is made.",
           schema: { ...text, pattern: "^[A-Za-z0-9._:-]{1,128}$" },
+        },
+        traceparent: {
+          name: "traceparent",
+          in: "header",
+          description:
+            "W3C Trace Context. Where the hub traces, it goes on with it and answers with its own.",
+          schema: { ...text, pattern: "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$" },
         },
       },
       headers: {

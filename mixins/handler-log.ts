@@ -28,8 +28,8 @@ export const handlerLog: Middleware = {
       const { code, message: why } = error as { code?: unknown; message?: string };
       const line = { ...ids, group, channel, attempt: delivery.attempt, code };
       const text = `${ids.type ?? "A message"} was not done by ${group}: ${why ?? String(error)}`;
-      // One that comes again is no news to an operator; the metrics count it.
-      if (isRetryable(error)) logger.info(line, text);
+      // One that comes again is no news to an operator, and an outage has many; the metrics count it.
+      if (isRetryable(error)) logger.debug(line, text);
       else logger.warn(line, text);
     }
 

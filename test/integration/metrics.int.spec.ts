@@ -74,6 +74,13 @@ describe("given an order that went all its way", () => {
   });
 });
 
+it("has no traces without a collector: nothing is taken from the request, nothing is answered", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const { client } = await signUp(hub.guest);
+  const { status, headers } = await client.post("/api/orders", VISA, { traceparent });
+  expect([status, headers.get("traceparent")]).toEqual([202, null]);
+});
+
 describe("given a provider that fails for good", () => {
   it("counts the failures and the dead letters by group and reason", async () => {
     await hub.admin.put("/api/admin/simulator", { mode: "broken" });
