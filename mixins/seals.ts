@@ -45,6 +45,8 @@ export interface Verification {
 /** An event is sealed when no write of before can still be under way: a minute, in milliseconds. */
 const SETTLED_MS = 60_000;
 const EVERY_MS = 2_000;
+/** On a quiet hub a seal waits for more events, but no longer than another minute, in milliseconds. */
+const SLICE_MS = 60_000;
 /** Events of one seal, and seals of one run: sealing never takes more than a small share of a node. */
 const EVENTS = 500;
 const SEALS = 4;
@@ -70,22 +72,25 @@ export class Seals {
     });
     this.log = new EventLog(entries);
     this.sweep = new Sweep(broker, "audit.seals", EVERY_MS, async () => {
-      for (let made = 0; made < SEALS && (await this.sealNext(Date.now() - SETTLED_MS)); made++);
+      for (let made = 0; made < SEALS && (await this.sealNext(Date.now() - SETTLED_MS, SLICE_MS)); made++);
     });
   }
 
   /** Seals all that is older than `ageMs`. */
   async sealAll(ageMs: number): Promise<void> {
     const before = Date.now() - ageMs;
-    while (await this.sealNext(before));
+    while (await this.sealNext(before, 0));
   }
 
-  /** Seals the next stretch of what came in before a moment (ms); false when there is none, or it was another's. */
-  private async sealNext(before: number): Promise<boolean> {
+  /**
+   * Seals the next stretch of what came in before a moment (ms), once it is full or `slice` (ms) old; false
+   * when there is none, or it was another's.
+   */
+  private async sealNext(before: number, slice: number): Promise<boolean> {
     const last = await this.last();
     const page = await this.log.page(last?.upTo ?? 0, EVENTS, { upTo: positionAt(before) });
     const [first] = page.entries;
-    if (!first) return false;
+    if (!first || (page.atEnd && momentOf(first.position) > before - slice)) return false;
     const day = dayOf(momentOf(first.position));
     const entries = page.entries.filter(({ position }) => dayOf(momentOf(position)) === day);
     const late = last && last.day !== day ? await this.lateOf(last.day) : [];

@@ -26,7 +26,7 @@ export function overview({ signal }) {
     revenue: tile("Revenue"),
     conversion: tile("Placed to active"),
     outbox: tile("Unsent messages"),
-    lag: tile("Waiting for consumers"),
+    lag: tile("Consumer lag"),
     dead: tile("Dead letters", "#/admin/dead-letters"),
     stuck: tile("Stuck orders", "#/admin/stuck"),
   };
