@@ -47,7 +47,7 @@ export const availableOf = ({ seats, reserved }: Stock): number | null =>
 /**
  * Shares out seats, first come first served: all lines of an order or none. Requests that a stock counts
  * already (a repeat after a crash) are not counted twice; one that no longer fits as a whole gives back
- * what it had taken.
+ * what it had taken. A request for a plan whose stock is not known (yet) gets no verdict.
  */
 export function allocate(
   stocks: ReadonlyMap<string, Stock>,
@@ -61,6 +61,7 @@ export function allocate(
     to.set(planId, [...(to.get(planId) ?? []), move]);
 
   for (const { orderId, items } of requests) {
+    if (items.some(({ planId }) => !stocks.has(planId))) continue;
     const id = takes(orderId);
     const counted = (planId: string) => stocks.get(planId)?.moves.includes(id) ?? false;
     const open = items.filter(({ planId }) => !counted(planId));

@@ -1,5 +1,6 @@
 import type { Context } from "moleculer";
-import { ConflictError } from "../contracts/errors";
+import type { Outcome } from "../channels/types";
+import { ConflictError, TransientError } from "../contracts/errors";
 import { messageId } from "../contracts/envelope";
 import type { EventOf, HubEvent } from "../contracts/events";
 import {
@@ -105,7 +106,8 @@ export default defineService(({ broker }) => {
       query: { _id: { $in: events.map(({ data }) => data.orderId) }, status: "released" },
     });
 
-  async function reserve(events: EventOf<"PaymentProcessed">[]): Promise<void> {
+  /** Seats for what was paid, one outcome an event. The news of a plan may come after that of its first order. */
+  async function reserve(events: EventOf<"PaymentProcessed">[]): Promise<Outcome[]> {
     const known = await reservations.adapter.findByIds(events.map(({ data }) => data.orderId));
     const decided = new Set(known.map(({ _id }) => _id));
     const fresh = [
@@ -117,7 +119,7 @@ export default defineService(({ broker }) => {
     const planIds = [...new Set(fresh.flatMap(({ data }) => data.items.map(({ planId }) => planId)))];
     const requests = fresh.map(({ data }) => ({ orderId: data.orderId, items: data.items }));
     const verdicts = first ? await take(requests, planIds, causeOf(first)) : new Map<string, Verdict>();
-    await reservations.changeEach(
+    const states = await reservations.changeEach(
       events.map((event) => ({
         id: event.data.orderId,
         cause: causeOf(event),
@@ -141,6 +143,11 @@ export default defineService(({ broker }) => {
     await settle(
       all,
       events.map(({ data }) => takes(data.orderId)),
+    );
+    return states.map((state) =>
+      state
+        ? null
+        : new TransientError("STOCK_UNKNOWN", "The seats of a plan of this order are not known yet."),
     );
   }
 
@@ -229,8 +236,11 @@ export default defineService(({ broker }) => {
       "hub.payments": {
         batch: 256,
         maxInFlight: 1024,
-        handler: async (events: HubEvent[]) =>
-          reserve(events.filter((e) => e.eventType === "PaymentProcessed")),
+        handler: async (events: HubEvent[]) => {
+          const paid = events.filter((e) => e.eventType === "PaymentProcessed");
+          const outcomes = new Map((await reserve(paid)).map((outcome, i) => [paid[i]?.eventId, outcome]));
+          return events.map(({ eventId }) => outcomes.get(eventId) ?? null);
+        },
       },
       "hub.orders": {
         batch: 256,

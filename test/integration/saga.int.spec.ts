@@ -1,3 +1,4 @@
+import { newId } from "../../contracts/ids";
 import type { NotificationView, PaymentView, Reconciliation } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { isOver, newPlan, orderIs, orderWhen, place, placed, stockOf } from "../support/orders";
@@ -135,6 +136,35 @@ describe("seats", () => {
     );
     await seatsAddUp(scarce, 7);
   });
+});
+
+test("seats that are asked for before their plan is known wait for it", async () => {
+  const [planId, orderId] = [`early-${newId()}`, newId()];
+  await hub.broker.publishEvent(
+    "hub.payments",
+    {
+      eventId: newId(),
+      eventType: "PaymentProcessed",
+      timestamp: new Date().toISOString(),
+      version: "1.0",
+      source: "payments",
+      correlationId: orderId,
+      causationId: orderId,
+      key: orderId,
+      sequence: 1,
+      data: {
+        orderId,
+        userId: newId(),
+        paymentId: orderId,
+        amount: 900,
+        currency: "EUR",
+        items: [{ planId, quantity: 1 }],
+      },
+    },
+    { key: orderId },
+  );
+  await newPlan(hub.admin, { id: planId, seats: 2 });
+  await seatsAddUp(planId, 1);
 });
 
 describe("a cancel", () => {

@@ -56,9 +56,14 @@ export async function placed(client: Client, body: object = VISA): Promise<Order
 /** A new plan of its own for a test; its id. */
 export async function newPlan(
   admin: Client,
-  own: { seats?: number | null; price?: { amount: number; currency: string }; interval?: string } = {},
+  own: {
+    id?: string;
+    seats?: number | null;
+    price?: { amount: number; currency: string };
+    interval?: string;
+  } = {},
 ): Promise<string> {
-  const id = `plan-${randomUUID().slice(0, 8)}`;
+  const id = own.id ?? `plan-${randomUUID().slice(0, 8)}`;
   const body = {
     id,
     name: id,

@@ -57,11 +57,9 @@ describe("given stocks, when orders ask for seats", () => {
     expect(moves.get("a")).toEqual([{ id: takes("1"), delta: 10_000 }]);
   });
 
-  test("a plan that is not there has none", () => {
-    expect(allocate(new Map(), [want("1", ["a", 1])]).verdicts.get("1")).toMatchObject({
-      reserved: false,
-      available: 0,
-    });
+  test("an order for a plan that is not known yet is not decided, and takes nothing", () => {
+    const { verdicts, moves } = allocate(stocksOf(stock("a", 1)), [want("1", ["a", 1], ["new", 1])]);
+    expect([verdicts.size, moves.size]).toEqual([0, 0]);
   });
 
   test("a repeat after a crash counts what is missing, and nothing twice", () => {
