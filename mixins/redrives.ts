@@ -101,8 +101,7 @@ export class Redrives {
 
   /** What was sent stays sent. @throws NotFoundError, ConflictError when it has ended */
   async stop(id: string): Promise<Redrive> {
-    await this.get(id);
-    const stopped = await this.end(id, "stopped");
+    const stopped = await this.end(await this.get(id), "stopped");
     const redrive = await this.get(id);
     if (!stopped) throw new ConflictError("REDRIVE_OVER", `The redrive is ${redrive.status} already.`);
     return redrive;
@@ -131,7 +130,7 @@ export class Redrives {
     let { dueAt } = redrive;
     while (!signal.aborted) {
       const lease = Date.now() + LEASE_MS;
-      if (!(await this.claim(_id, dueAt, lease))) return;
+      if (!(await this.claim(redrive, dueAt, lease))) return;
       dueAt = lease;
       const up = this.broker.commandsAdapter.isUp() && this.broker.eventsAdapter.isUp();
       if (up) {
@@ -142,7 +141,7 @@ export class Redrives {
           limit: pace.messages,
           fields: ["status"],
         });
-        if (next.length === 0) return void (await this.end(_id, "done"));
+        if (next.length === 0) return void (await this.end(redrive, "done"));
         const cause = { id: _id, correlationId };
         await this.store.redriveEach(
           next.map((letter) => letter._id),
@@ -153,25 +152,32 @@ export class Redrives {
       await pause(up ? pace.ms : AWAY_MS, signal);
     }
     // It stops with this node: another need not wait for the lease.
-    await this.claim(_id, dueAt, Date.now());
+    await this.claim(redrive, dueAt, Date.now());
   }
 
-  /** Compare-and-set on the lease; what was sent so far is counted in the letters, so that no crash miscounts. */
-  private async claim(_id: string, dueAt: number | undefined, next: number): Promise<boolean> {
-    const redriven = await this.store.adapter.count({ query: { redriveId: _id } });
+  /** Compare-and-set on the lease. */
+  private async claim(redrive: Redrive, dueAt: number | undefined, next: number): Promise<boolean> {
+    const { _id } = redrive;
+    const $set = { ...(await this.sent(redrive)), dueAt: next };
     const [claimed = false] = await this.adapter.updateEach([
-      {
-        query: { _id, status: "running", dueAt },
-        update: { $set: { dueAt: next, redriven }, $inc: { version: 1 } },
-      },
+      { query: { _id, status: "running", dueAt }, update: { $set, $inc: { version: 1 } } },
     ]);
     return claimed;
   }
 
-  private async end(_id: string, status: "done" | "stopped"): Promise<boolean> {
+  /**
+   * What was sent so far, counted in the letters, so that no crash miscounts. A letter whose failure was
+   * filed only after the redrive began was not counted in its total.
+   */
+  private async sent({ _id, total }: Redrive): Promise<Pick<Redrive, "redriven" | "total">> {
     const redriven = await this.store.adapter.count({ query: { redriveId: _id } });
+    return { redriven, total: Math.max(total, redriven) };
+  }
+
+  private async end(redrive: Redrive, status: "done" | "stopped"): Promise<boolean> {
+    const { _id } = redrive;
     const update = {
-      $set: { status, redriven, endedAt: new Date().toISOString() },
+      $set: { ...(await this.sent(redrive)), status, endedAt: new Date().toISOString() },
       $unset: { dueAt: true },
       $inc: { version: 1 },
     };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Browser } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
-import type { Page as PageOf, Session } from "../support/client";
+import type { Client, DeadLetterView, Page as PageOf, Session } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
-import { place, placed } from "../support/orders";
+import { orderIs, place, placed } from "../support/orders";
 import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
@@ -20,6 +20,7 @@ const ADMIN_PAGES = [
   "/admin/plans",
   "/admin/audit",
   "/admin/dead-letters",
+  "/admin/stuck",
   "/admin/replays",
   "/admin/simulator",
 ];
@@ -59,6 +60,17 @@ async function newcomer(options: Parameters<typeof openTab>[2] = {}) {
 }
 
 const adminSession = async (): Promise<Session> => (await signIn(hub.client, ADMIN)).session;
+
+/** An order whose charge became a dead letter, and the letter. */
+async function deadLetter(admin: Client) {
+  const customer = await signUp(hub.client);
+  await admin.put("/api/admin/simulator", { mode: "broken" });
+  const { id } = await place(customer.client);
+  const letter = await waitFor(
+    async () => (await admin.get<PageOf<DeadLetterView>>(`/api/admin/dead-letters?key=${id}`)).body.items[0],
+  );
+  return { customer, id, letter };
+}
 
 describe("a customer", () => {
   test("signs up, orders, and sees the order become active without a reload", async () => {
@@ -255,43 +267,94 @@ describe("an administrator", () => {
     await page.getByRole("article", { name }).getByText("€12.50").waitFor();
   });
 
-  test("breaks the provider and finds the dead letter with its reason and payload", async () => {
+  test("breaks the provider, finds the dead letter, and sends it again after the repair", async () => {
     const session = await adminSession();
     const admin = hub.client.as(session.accessToken);
-    const customer = await signUp(hub.client);
-    const { page, open } = await tabOf({ session });
+    const { page, errors, open } = await tabOf({ session });
     await open("/admin/simulator");
     await page.getByLabel("Broken").check();
     await page.getByRole("button", { name: "Switch" }).click();
     await page.getByText("The provider is broken now.").waitFor();
-    try {
-      const { id } = await place(customer.client);
-      await waitFor(
-        async () => (await admin.get<PageOf<unknown>>("/api/admin/dead-letters")).body.items.length > 0,
-      );
-      await open("/admin/dead-letters");
-      await page.getByRole("button", { name: "payments.charge", exact: true }).first().click();
-      await page.getByRole("complementary").getByText(`"${id}"`).first().waitFor();
-    } finally {
-      await admin.put("/api/admin/simulator", { mode: "normal" });
-    }
-    await page.getByRole("complementary").getByRole("button", { name: "Redrive payments.charge" }).click();
+    const { id, customer } = await deadLetter(admin);
+    await open("/admin/dead-letters?status=open&reason=PROVIDER_BROKEN");
+    await page.getByRole("link", { name: "payments.charge", exact: true }).first().click();
+    await page.getByRole("heading", { name: "payments.charge", level: 1 }).waitFor();
+    await page.getByLabel("Message").getByText(`"${id}"`).first().waitFor();
+    await page.getByRole("button", { name: /^ErrorOccurred, event of audit/ }).waitFor();
+    await admin.put("/api/admin/simulator", { mode: "normal" });
+
+    await page.getByRole("button", { name: "Redrive", exact: true }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Redrive" }).click();
     await page.getByText("Sent again").waitFor();
+    await page.getByRole("button", { name: /^PaymentProcessed, event of payments/ }).waitFor();
+    await orderIs(customer.client, id, "ACTIVE");
+    expect(errors).toEqual([]);
   });
 
-  test("builds a read model again, and sees that nothing was different", async () => {
-    await placed((await signUp(hub.client)).client);
-    const { page, open } = await tabOf({ session: await adminSession() });
-    await open("/admin/replays");
-    await page.getByLabel("Projection").selectOption("dashboard");
-    await page.getByRole("button", { name: "Start the replay" }).click();
-    const row = page.getByRole("row", { name: /^dashboard/ }).first();
-    await row.getByText("Done", { exact: true }).waitFor();
-    await row.getByText("None", { exact: true }).waitFor();
-    await page.getByLabel("From").fill("2999-01-01T00:00:00");
-    await page.getByRole("button", { name: "Start the replay" }).click();
-    await page.getByText("must be a moment in the past").waitFor();
+  test("edits a dead letter: what breaks its contract is refused, what was edited is kept", async () => {
+    const session = await adminSession();
+    const admin = hub.client.as(session.accessToken);
+    const { letter, customer, id } = await deadLetter(admin);
+    await admin.put("/api/admin/simulator", { mode: "normal" });
+    const { page, open } = await tabOf({ session });
+    await open(`/admin/dead-letters/${letter.id}`);
+    await page.getByRole("button", { name: "Edit and redrive" }).click();
+    const message = page.getByLabel("As it is to be sent");
+    const send = page.getByRole("button", { name: "Redrive as edited" });
+
+    await message.fill("{");
+    await send.click();
+    await page.getByText(/^Not JSON/).waitFor();
+    const edited = (amount: number) => {
+      const payload = letter.payload as { data: object };
+      return JSON.stringify({ ...payload, data: { ...payload.data, amount } });
+    };
+    await message.fill(edited(-1));
+    await send.click();
+    await page.getByText("/payload/data/amount must be >= 0").waitFor();
+    await message.fill(edited(500));
+    await send.click();
+    await page.getByRole("region", { name: "History" }).getByText("/data/amount").waitFor();
+    await orderIs(customer.client, id, "ACTIVE");
+  });
+
+  test("sends all letters of a filter again, and discards one with a reason", async () => {
+    const session = await adminSession();
+    const admin = hub.client.as(session.accessToken);
+    const { customer, id } = await deadLetter(admin);
+    const { letter } = await deadLetter(admin);
+    const { page, open } = await tabOf({ session });
+    await open(`/admin/dead-letters/${letter.id}`);
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByLabel("Reason", { exact: true }).fill("a test order");
+    await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
+    await page.getByRole("region", { name: "History" }).getByText("a test order").waitFor();
+
+    await admin.put("/api/admin/simulator", { mode: "normal" });
+    await open("/admin/dead-letters?service=payments");
+    await page.getByRole("button", { name: "Redrive all of these" }).click();
+    await page.getByRole("button", { name: "Redrive them" }).click();
+    await page.getByRole("region", { name: "Redrives of many" }).getByText("Done").first().waitFor();
+    await orderIs(customer.client, id, "ACTIVE");
+  });
+
+  test("finds an order that waits for a dead letter, and nudges it", async () => {
+    const session = await adminSession();
+    const admin = hub.client.as(session.accessToken);
+    const { customer, id, letter } = await deadLetter(admin);
+    await admin.post(`/api/admin/dead-letters/${letter.id}/discard`);
+    await admin.put("/api/admin/simulator", { mode: "normal" });
+    // A step may take 20 s before its order counts as stuck.
+    await waitFor(
+      async () =>
+        (await admin.all<{ id: string }>("/api/admin/stuck-orders")).some((order) => order.id === id),
+      { timeout: 40_000 },
+    );
+    const { page, open } = await tabOf({ session });
+    await open("/admin/stuck");
+    await page.getByRole("button", { name: `Nudge order ${id}` }).click();
+    await orderIs(customer.client, id, "ACTIVE");
+    await page.getByRole("button", { name: `Nudge order ${id}` }).waitFor({ state: "detached" });
   });
 
   test("is who a customer is not", async () => {
@@ -328,10 +391,15 @@ describe("every page", () => {
     const person = await signUp(hub.client);
     const { id } = await placed(person.client);
     const customer = await tabOf({ ...options, session: person.session });
-    const admin = await tabOf({ ...options, session: await adminSession() });
+    const session = await adminSession();
+    const admin = await tabOf({ ...options, session });
+    const { letter } = await deadLetter(hub.client.as(session.accessToken));
+    await hub.client.as(session.accessToken).put("/api/admin/simulator", { mode: "normal" });
     const visits = [
       ...[...PAGES, `/orders/${id}`].map((path) => [customer, path] as const),
-      ...[...ADMIN_PAGES, `/admin/orders/${id}`].map((path) => [admin, path] as const),
+      ...[...ADMIN_PAGES, `/admin/orders/${id}`, `/admin/dead-letters/${letter.id}`].map(
+        (path) => [admin, path] as const,
+      ),
     ];
     for (const [tab, path] of visits) {
       await tab.open(path);

@@ -13,6 +13,7 @@ export function errorState(error, retry) {
     icon("warn"),
     h("h2", null, error.status === 404 ? "Not found" : "This did not work"),
     h("p", null, error.message),
+    error.fields?.map(({ pointer, detail }) => h("p", { class: "small" }, `${pointer} ${detail}`)),
     error.code && h("p", { class: "mono small" }, error.code),
     retry && h("button", { type: "button", class: "btn", onclick: retry }, "Try again"),
   );

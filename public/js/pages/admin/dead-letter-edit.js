@@ -15,7 +15,7 @@ export function editor(letter, { done, cancel }) {
       },
     },
     field({
-      label: "Message",
+      label: "As it is to be sent",
       name: "payload",
       as: "textarea",
       rows: Math.min(28, text.split("\n").length + 1),

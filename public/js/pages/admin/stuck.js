@@ -71,7 +71,7 @@ export function stuck({ signal }) {
   });
   return [
     adminHead("/admin/stuck", "Stuck orders", {
-      lead: "Orders that wait longer than a step may take. The hub goes on asking by itself; a nudge asks now.",
+      lead: "Orders that wait longer than a step may take. The hub asks again by itself, unless the command lies in the dead letters; a nudge asks now.",
     }),
     table.element,
   ];
