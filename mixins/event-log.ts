@@ -1,8 +1,8 @@
 import type { EventEnvelope } from "../contracts/envelope";
 import type { HubEvent } from "../contracts/events";
 import { upcast } from "../contracts/upcasters";
-import type { Query, StoreAdapter } from "../store/types";
-import { PER_MS } from "./positions";
+import type { Database, Query, StoreAdapter } from "../store/types";
+import { PER_MS, Positions } from "./positions";
 
 /** An event as the event store keeps it; its id is the event's, so it is kept once. */
 export interface Entry extends EventEnvelope {
@@ -43,9 +43,49 @@ export interface Range {
   upTo?: number;
 }
 
-/** Reads the event store in the order of positions, page by page. */
+/** More events than any order has. */
+const OF_ORDER = 1_000;
+
+/** The event store: every event once, in the order in which they came in. */
 export class EventLog {
-  constructor(private readonly entries: StoreAdapter<Entry>) {}
+  readonly entries: StoreAdapter<Entry>;
+  private readonly positions = new Positions();
+
+  constructor(database: Database) {
+    this.entries = database.adapter<Entry>({
+      name: "audit",
+      indexes: [
+        { fields: ["position"] },
+        { fields: ["eventType", "position"] },
+        { fields: ["key", "position"] },
+        { fields: ["correlationId", "position"] },
+        { fields: ["orderId", "position"], sparse: true },
+        { fields: ["timestamp"] },
+      ],
+    });
+  }
+
+  /** Stores what is not there yet. */
+  async keep(batch: readonly HubEvent[]): Promise<void> {
+    await this.entries.insertEach(
+      batch.map((event) => ({
+        ...event,
+        _id: event.eventId,
+        position: this.positions.next(),
+        ...("orderId" in event.data && { orderId: event.data.orderId }),
+      })),
+    );
+  }
+
+  /** Every event of an order, oldest first. */
+  ofOrder(orderId: string): Promise<HubEvent[]> {
+    return this.of({ orderId }, OF_ORDER);
+  }
+
+  /** The first events of one correlation id. */
+  related(correlationId: string, limit: number): Promise<HubEvent[]> {
+    return this.of({ correlationId }, limit);
+  }
 
   /**
    * About `limit` events above `after`, of those that `query` finds. Two nodes may use one position: those
@@ -81,5 +121,9 @@ export class EventLog {
 
   byId(ids: string[]): Promise<Entry[]> {
     return this.entries.findByIds(ids);
+  }
+
+  private async of(query: Query, limit: number): Promise<HubEvent[]> {
+    return (await this.entries.find({ query, sort: "position", limit })).map(eventOf);
   }
 }

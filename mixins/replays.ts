@@ -6,7 +6,7 @@ import { PROJECTIONS } from "../domain/projections";
 import type { Projection } from "../domain/projections/projection";
 import type { StoreAdapter, Update } from "../store/types";
 import { atStart } from "./background";
-import { EventLog, eventOf, LATENESS_MS, positionAt, type Entry } from "./event-log";
+import { eventOf, LATENESS_MS, positionAt, type EventLog } from "./event-log";
 import { newestFirst, type Page } from "./paging";
 import { factsIn, type Difference, type ModelState, type ReadModels } from "./read-models";
 import { Sweep } from "./sweep";
@@ -56,7 +56,6 @@ const SHOWN = 100;
  */
 export class Replays {
   readonly docs: StoreAdapter<ReplayDoc>;
-  private readonly log: EventLog;
   private readonly logger: LoggerInstance;
   private readonly running = new Set<Promise<void>>();
   private readonly sweep: Sweep;
@@ -65,13 +64,12 @@ export class Replays {
   constructor(
     broker: ServiceBroker,
     private readonly models: ReadModels,
-    entries: StoreAdapter<Entry>,
+    private readonly log: EventLog,
   ) {
     this.docs = broker.hub.database.adapter<ReplayDoc>({
       name: "replays",
       indexes: [{ fields: ["-startedAt", "-_id"] }],
     });
-    this.log = new EventLog(entries);
     this.logger = broker.getLogger("audit.replays");
     this.sweep = new Sweep(broker, "audit.replays", SWEEP_MS, () => this.lookAround());
   }

@@ -13,7 +13,7 @@ import {
   type Seal,
 } from "../domain/seals";
 import type { StoreAdapter } from "../store/types";
-import { EventLog, momentOf, positionAt, type Entry } from "./event-log";
+import { momentOf, positionAt, type Entry, type EventLog } from "./event-log";
 import { limitOf } from "./paging";
 import { Sweep } from "./sweep";
 
@@ -62,15 +62,16 @@ const leafOf = (entry: Entry): Leaf => ({ id: entry._id, digest: digestOf(entry)
  */
 export class Seals {
   readonly docs: StoreAdapter<SealDoc>;
-  private readonly log: EventLog;
   readonly sweep: Sweep;
 
-  constructor(broker: ServiceBroker, entries: StoreAdapter<Entry>) {
+  constructor(
+    broker: ServiceBroker,
+    private readonly log: EventLog,
+  ) {
     this.docs = broker.hub.database.adapter<SealDoc>({
       name: "seals",
       indexes: [{ fields: ["day"] }, { fields: ["hasLate"], sparse: true }],
     });
-    this.log = new EventLog(entries);
     this.sweep = new Sweep(broker, "audit.seals", EVERY_MS, async () => {
       for (let made = 0; made < SEALS && (await this.sealNext(Date.now() - SETTLED_MS, SLICE_MS)); made++);
     });

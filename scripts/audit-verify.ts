@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   if (flaws.length > SHOWN) print(`✗ and ${flaws.length - SHOWN} more`);
   const headLost = values.head !== undefined && !checks.some(({ hash }) => hash === values.head);
   if (headLost) print("✗ the hash that you noted is not in the chain: its end was cut off, or made anew");
-  print(`${unsealed} events are too young to be sealed (a minute, a little more after a rush).`);
+  print(`${unsealed} events are too young to be sealed (a minute or two).`);
   const good = flaws.length === 0 && !headLost;
   const last = checks.at(-1);
   print(

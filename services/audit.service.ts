@@ -6,10 +6,9 @@ import { DEAD_LETTERS } from "../channels/types";
 import { catalogue, versionsOf } from "../domain/projections/catalogue";
 import { dashboard, dashboardOf, type Dashboard } from "../domain/projections/dashboard";
 import { deadLetters } from "../mixins/dead-letters";
-import { eventOf, type Entry } from "../mixins/event-log";
+import { EventLog, type Entry } from "../mixins/event-log";
 import { defineService } from "../mixins/hub";
 import { oldestFirst } from "../mixins/paging";
-import { Positions } from "../mixins/positions";
 import { ReadModels } from "../mixins/read-models";
 import { Replays } from "../mixins/replays";
 import { answer, bodyOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -25,33 +24,15 @@ const entryView = ({ _id, position: _p, orderId: _o, ...event }: Entry) => ({ id
 
 /** The event store: every event, in order, for ever; its read models; and the messages that were put aside. */
 export default defineService(({ broker, database }) => {
-  const events = database.adapter<Entry>({
-    name: "audit",
-    indexes: [
-      { fields: ["position"] },
-      { fields: ["eventType", "position"] },
-      { fields: ["key", "position"] },
-      { fields: ["correlationId", "position"] },
-      { fields: ["orderId", "position"], sparse: true },
-      { fields: ["timestamp"] },
-    ],
-  });
-  const positions = new Positions();
+  const log = new EventLog(database);
   const models = new ReadModels(database);
-  const replays = new Replays(broker, models, events);
-  const seals = new Seals(broker, events);
+  const replays = new Replays(broker, models, log);
+  const seals = new Seals(broker, log);
   let numbers: { at: number; read: Promise<Dashboard> } | null = null;
 
   /** Stored first, then told to the read models: so a replay misses nothing that the live one was told. */
   async function keep(batch: HubEvent[]): Promise<void> {
-    await events.insertEach(
-      batch.map((event) => ({
-        ...event,
-        _id: event.eventId,
-        position: positions.next(),
-        ...("orderId" in event.data && { orderId: event.data.orderId }),
-      })),
-    );
+    await log.keep(batch);
     await models.tell(batch);
   }
 
@@ -60,12 +41,8 @@ export default defineService(({ broker, database }) => {
     return dashboardOf(cells.map(({ key, count }) => ({ cell: String(key), count })));
   }
 
-  /** The first events of one correlation id. */
-  const related = async (correlationId: string): Promise<HubEvent[]> => {
-    const found = await events.find({ query: { correlationId }, sort: "position", limit: STORY });
-    return found.map(eventOf);
-  };
-  const further = [events, models.docs, models.states, replays.docs, seals.docs];
+  const related = (correlationId: string) => log.related(correlationId, STORY);
+  const further = [log.entries, models.docs, models.states, replays.docs, seals.docs];
   const aside = deadLetters(broker, related, further as unknown as StoreAdapter<never>[]);
   const consume = { batch: 512, maxInFlight: 2048, handler: keep };
 
@@ -81,17 +58,17 @@ export default defineService(({ broker, database }) => {
           ...(type && { eventType: type }),
           ...(Object.keys(time).length > 0 && { timestamp: time }),
         };
-        const page = await oldestFirst(events, query, { ...(limit && { limit }), ...(after && { after }) });
+        const page = await oldestFirst(log.entries, query, {
+          ...(limit && { limit }),
+          ...(after && { after }),
+        });
         return { ...page, items: page.items.map(entryView) };
       },
 
       /** Every event of an order, oldest first. */
       ofOrder: {
         visibility: "public",
-        handler: async (ctx: Context<{ orderId: string }>) =>
-          (await events.find({ query: { orderId: ctx.params.orderId }, sort: "position", limit: 1_000 })).map(
-            eventOf,
-          ),
+        handler: (ctx: Context<{ orderId: string }>) => log.ofOrder(ctx.params.orderId),
       },
 
       /** The dashboard's numbers. */
