@@ -3,7 +3,7 @@ import type { LoggerInstance } from "moleculer";
 type Value = string | number | boolean;
 export type Attributes = Record<string, Value | undefined>;
 
-/** A span that has ended, in the words of OTLP's JSON encoding. */
+/** A span that has ended. */
 export interface EndedSpan {
   traceId: string;
   spanId: string;
@@ -11,11 +11,11 @@ export interface EndedSpan {
   name: string;
   /** 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   kind: number;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  attributes: { key: string; value: Record<string, Value> }[];
-  /** 0 unset, 2 error. */
-  status: { code: 0 | 2 };
+  /** Microseconds since the epoch. */
+  start: number;
+  end: number;
+  attributes: Attributes;
+  failed: boolean;
 }
 
 export interface ExporterOptions {
@@ -28,6 +28,8 @@ export interface ExporterOptions {
   count(outcome: "exported" | "dropped", spans: number): void;
 }
 
+const STATUS_UNSET = 0;
+const STATUS_ERROR = 2;
 const EVERY_MS = 1_000;
 const BATCH = 512;
 /** What waits beyond this is dropped: a collector that is away must not fill the memory. */
@@ -36,20 +38,33 @@ const TIMEOUT_MS = 5_000;
 const STOP_MS = 2_000;
 const LONGEST_WAIT_MS = 30_000;
 
+function encodeValue(value: Value): string {
+  if (typeof value === "string") return `"stringValue":${JSON.stringify(value)}`;
+  if (typeof value === "boolean") return `"boolValue":${value}`;
+  return Number.isInteger(value) ? `"intValue":"${value}"` : `"doubleValue":${value}`;
+}
+
 /** Attributes in OTLP's JSON encoding; undefined ones are left out. */
-export function encodeAttributes(attributes: Attributes): EndedSpan["attributes"] {
-  const encoded: EndedSpan["attributes"] = [];
+export function encodeAttributes(attributes: Attributes): string {
+  let text = "";
   for (const key in attributes) {
     const value = attributes[key];
-    if (typeof value === "string") encoded.push({ key, value: { stringValue: value } });
-    else if (typeof value === "boolean") encoded.push({ key, value: { boolValue: value } });
-    else if (typeof value === "number")
-      encoded.push({
-        key,
-        value: Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value },
-      });
+    if (value !== undefined) text += `${text && ","}{"key":"${key}","value":{${encodeValue(value)}}}`;
   }
-  return encoded;
+  return `[${text}]`;
+}
+
+/** A span in OTLP's JSON encoding. By hand: `JSON.stringify` of the same takes three times as long. */
+export function encodeSpan(span: EndedSpan): string {
+  const { traceId, spanId, parentSpanId, name, kind, start, end, attributes, failed } = span;
+  return (
+    `{"traceId":"${traceId}","spanId":"${spanId}",` +
+    (parentSpanId === undefined ? "" : `"parentSpanId":"${parentSpanId}",`) +
+    `"name":${JSON.stringify(name)},"kind":${kind},` +
+    // Nanoseconds are beyond what a number holds.
+    `"startTimeUnixNano":"${start}000","endTimeUnixNano":"${end}000",` +
+    `"attributes":${encodeAttributes(attributes)},"status":{"code":${failed ? STATUS_ERROR : STATUS_UNSET}}}`
+  );
 }
 
 /**
@@ -62,11 +77,14 @@ export class SpanExporter {
   private sending: Promise<void> | null = null;
   private waitMs = EVERY_MS;
   private readonly url: string;
-  private readonly resource: { attributes: EndedSpan["attributes"] };
+  /** What stands before a batch's spans. */
+  private readonly head: string;
 
   constructor(private readonly options: ExporterOptions) {
     this.url = `${options.endpoint.replace(/\/+$/, "")}/v1/traces`;
-    this.resource = { attributes: encodeAttributes(options.resource) };
+    this.head =
+      `{"resourceSpans":[{"resource":{"attributes":${encodeAttributes(options.resource)}},` +
+      `"scopeSpans":[{"scope":{"name":"subscription-hub"},"spans":[`;
   }
 
   add(span: EndedSpan): void {
@@ -104,11 +122,10 @@ export class SpanExporter {
   /** One batch; false when it was not taken and is kept. What the collector refuses for good is dropped. */
   private async send(): Promise<boolean> {
     const spans = this.waiting.splice(0, BATCH);
-    const scopeSpans = [{ scope: { name: "subscription-hub" }, spans }];
     const failure = await fetch(this.url, {
       method: "POST",
       headers: { "content-type": "application/json", ...this.options.headers },
-      body: JSON.stringify({ resourceSpans: [{ resource: this.resource, scopeSpans }] }),
+      body: `${this.head}${spans.map(encodeSpan).join(",")}]}]}]}`,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).then(
       async (response) => {

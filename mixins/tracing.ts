@@ -3,7 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import type { Config } from "../config";
 import { isCommand, messageId, messageType, type MessageEnvelope } from "../contracts/envelope";
 import { formatTraceparent, parseTraceparent } from "../contracts/traceparent";
-import { encodeAttributes, SpanExporter, type Attributes } from "./tracing-exporter";
+import { SpanExporter, type Attributes } from "./tracing-exporter";
 
 /** OTLP's numbers. */
 export const KIND = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
@@ -16,14 +16,24 @@ interface SpanStart {
   attributes: Attributes;
 }
 
-const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
+const TRACE_DIGITS = 32;
+const SPAN_DIGITS = 16;
+const POOL_BYTES = 4_096;
+let pool = "";
+let used = 0;
 
-/** Nanoseconds since the epoch, as text: beyond what a number holds. */
-function nanos(): string {
-  const ms = performance.timeOrigin + performance.now();
-  const whole = Math.floor(ms);
-  return `${whole}${String(Math.floor((ms - whole) * 1e6)).padStart(6, "0")}`;
+/** Random hex digits, from a pool: asking for a few bytes costs as much as for thousands. */
+function hex(digits: number): string {
+  if (used + digits > pool.length) {
+    pool = randomBytes(POOL_BYTES).toString("hex");
+    used = 0;
+  }
+  used += digits;
+  return pool.slice(used - digits, used);
 }
+
+/** Microseconds since the epoch. */
+const micros = (): number => Math.round((performance.timeOrigin + performance.now()) * 1_000);
 
 /** The code of an error, or its class: its message may name people. */
 function codeOf(error: unknown): string {
@@ -33,8 +43,8 @@ function codeOf(error: unknown): string {
 
 /** Some work, from its start to `end()`. Spans that are not sampled do not exist. */
 export class Span {
-  private readonly spanId = hex(8);
-  private readonly started = nanos();
+  private readonly spanId = hex(SPAN_DIGITS);
+  private readonly started = micros();
   private ended = false;
 
   constructor(
@@ -71,10 +81,10 @@ export class Span {
       ...(parentSpanId && { parentSpanId }),
       name,
       kind,
-      startTimeUnixNano: this.started,
-      endTimeUnixNano: nanos(),
-      attributes: encodeAttributes(attributes),
-      status: { code: attributes["error.type"] === undefined ? 0 : 2 },
+      start: this.started,
+      end: micros(),
+      attributes,
+      failed: attributes["error.type"] !== undefined,
     });
   }
 
@@ -95,7 +105,8 @@ export class Span {
  */
 export class Tracing {
   private readonly exporter: SpanExporter;
-  private readonly ratio: number;
+  /** The part of the requests that is traced, 0 to 1. */
+  ratio: number;
   private readonly systems: { command: string; event: string };
   /** The spans of the messages that handlers of this node work on, by group and message. */
   private readonly handling = new Map<string, string>();
@@ -119,7 +130,7 @@ export class Tracing {
   request(name: string, given: unknown, attributes: Attributes): Span | null {
     const parent = parseTraceparent(given);
     if (parent ? !parent.sampled : Math.random() >= this.ratio) return null;
-    const start = { name, kind: KIND.server, traceId: parent?.traceId ?? hex(16), attributes };
+    const start = { name, kind: KIND.server, traceId: parent?.traceId ?? hex(TRACE_DIGITS), attributes };
     return new Span(this.exporter, { ...start, ...(parent && { parentSpanId: parent.spanId }) });
   }
 

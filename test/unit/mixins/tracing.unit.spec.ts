@@ -1,5 +1,5 @@
 import type { LoggerInstance } from "moleculer";
-import { encodeAttributes, SpanExporter, type EndedSpan } from "../../../mixins/tracing-exporter";
+import { encodeSpan, SpanExporter, type EndedSpan } from "../../../mixins/tracing-exporter";
 import { startCollector, type Collector } from "../../support/collector";
 import { waitFor } from "../../support/wait";
 
@@ -8,10 +8,10 @@ const span = (name: string): EndedSpan => ({
   spanId: "b7ad6b7169203331",
   name,
   kind: 1,
-  startTimeUnixNano: "1",
-  endTimeUnixNano: "2",
-  attributes: [],
-  status: { code: 0 },
+  start: 1,
+  end: 2,
+  attributes: {},
+  failed: false,
 });
 
 describe("the exporter of spans", () => {
@@ -60,11 +60,23 @@ describe("the exporter of spans", () => {
   });
 });
 
-it("encodes attributes as OTLP has them", () => {
-  expect(encodeAttributes({ a: "x", b: 1, c: 0.5, d: true, e: undefined })).toEqual([
-    { key: "a", value: { stringValue: "x" } },
-    { key: "b", value: { intValue: "1" } },
-    { key: "c", value: { doubleValue: 0.5 } },
-    { key: "d", value: { boolValue: true } },
-  ]);
+it("encodes a span as OTLP has it", () => {
+  const attributes = { a: 'an "x"', b: 1, c: 0.5, d: true, e: undefined };
+  const text = encodeSpan({ ...span("a\nname"), parentSpanId: "00f067aa0ba902b7", attributes, failed: true });
+  expect(JSON.parse(text)).toEqual({
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    spanId: "b7ad6b7169203331",
+    parentSpanId: "00f067aa0ba902b7",
+    name: "a\nname",
+    kind: 1,
+    startTimeUnixNano: "1000",
+    endTimeUnixNano: "2000",
+    attributes: [
+      { key: "a", value: { stringValue: 'an "x"' } },
+      { key: "b", value: { intValue: "1" } },
+      { key: "c", value: { doubleValue: 0.5 } },
+      { key: "d", value: { boolValue: true } },
+    ],
+    status: { code: 2 },
+  });
 });
