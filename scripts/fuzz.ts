@@ -10,7 +10,7 @@ import { ROOT } from "../config/paths";
 import { startNode } from "../node";
 import { ADMIN, stock } from "./fuzz/shop";
 
-const USAGE = `npm run fuzz -- [--examples 12] [--seed 1] [--only OPERATION]
+const USAGE = `npm run fuzz -- [--examples 10] [--seed 1] [--only OPERATION] [--checks all]
 
 Holds the REST API against its own OpenAPI document with schemathesis (https://schemathesis.io): a hub on the
 embedded store is started on a free port, every operation is called with generated good and bad input, as a
@@ -31,9 +31,10 @@ const CHECKS = [
 
 const { values } = parseArgs({
   options: {
-    examples: { type: "string", default: "12" },
+    examples: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
     only: { type: "string" },
+    checks: { type: "string", default: CHECKS.join(",") },
     help: { type: "boolean", default: false },
   },
 });
@@ -71,7 +72,7 @@ function run(program: string, url: string, token: string): Promise<boolean> {
     [
       ...["run", `${url}/api/openapi.json`, "--url", url],
       ...["--header", `Authorization: Bearer ${token}`],
-      ...["--checks", CHECKS.join(",")],
+      ...["--checks", values.checks],
       ...["--phases", "examples,coverage,fuzzing,stateful"],
       ...["--max-examples", values.examples, "--seed", values.seed],
       ...["--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"],
