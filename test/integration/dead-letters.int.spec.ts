@@ -336,7 +336,9 @@ describe("a redrive of many", () => {
     expect([stopped.status, stopped.body.status]).toEqual([202, "stopped"]);
     const again = await hub.admin.post(`/api/admin/redrives/${body.id}/stop`);
     expect([again.status, again.body.code]).toEqual([409, "REDRIVE_OVER"]);
-    expect((await letterWhere(`from=${from}&status=open`)).failures).toBe(1);
+    // At most the first of them went out.
+    const { items } = (await hub.admin.get<Page<Letter>>(`${PATH}?from=${from}`)).body;
+    expect(items.filter(({ failures }) => failures === 1).length).toBeGreaterThanOrEqual(2);
   });
 
   test.each([
