@@ -49,6 +49,8 @@ const SKEW_MS = 3_600_000;
 /** A hot key may differ only because it moved while it was compared: it is looked at again so often. */
 const LOOKS = 4;
 const SHOWN = 100;
+/** What is read again before the switch; after it, all that may be late is. Milliseconds. */
+const GLANCE_MS = 500;
 
 /**
  * Builds read models again from the event store, beside the live ones: it reads and folds, and does nothing
@@ -163,11 +165,11 @@ export class Replays {
       let keys = await this.models.differing(projection, live, generation);
       let diff: Difference[] = [];
       for (let look = 0; look < LOOKS && keys.length > 0; look++) {
-        await this.catchUp(projection, replay, lease);
+        await this.catchUp(projection, replay, lease, GLANCE_MS);
         diff = await this.models.compare(projection, live, generation, keys);
         keys = diff.map(({ key }) => key);
       }
-      await this.catchUp(projection, replay, lease);
+      await this.catchUp(projection, replay, lease, GLANCE_MS);
       replay.differences = diff.length;
       replay.diff = diff.slice(0, SHOWN);
       await this.save(replay);
@@ -181,7 +183,7 @@ export class Replays {
   /** After the switch: what came in at that moment may have been told to the old one alone. */
   private async finish(projection: Projection, replay: ReplayDoc, lease: Lease): Promise<void> {
     try {
-      await this.catchUp(projection, replay, lease);
+      await this.catchUp(projection, replay, lease, LATENESS_MS);
       Object.assign(replay, { status: "done", progress: 1, endedAt: new Date().toISOString() });
       await this.save(replay);
       await lease.release();
@@ -198,9 +200,10 @@ export class Replays {
     await lease.release({ $push: { old: replay.generation } });
   }
 
-  private async catchUp(projection: Projection, replay: ReplayDoc, lease: Lease): Promise<void> {
+  /** Reads what has come in since, and again what came in `ms` before: some of it may have been late. */
+  private async catchUp(projection: Projection, replay: ReplayDoc, lease: Lease, ms: number): Promise<void> {
     const seen = replay.upTo;
-    replay.upTo = Math.max(0, seen - positionAt(LATENESS_MS));
+    replay.upTo = Math.max(0, seen - positionAt(ms));
     await this.read(projection, replay, lease, seen);
   }
 
