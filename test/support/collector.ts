@@ -19,13 +19,15 @@ export interface CollectedSpan {
   startTimeUnixNano: string;
   endTimeUnixNano: string;
   attributes: Record<string, string>;
+  /** The node that it comes from. */
+  node: string;
 }
 
 interface Export {
   resourceSpans: {
     resource: { attributes: { key: string; value: Value }[] };
     scopeSpans: {
-      spans: (Omit<CollectedSpan, "attributes"> & { attributes: { key: string; value: Value }[] })[];
+      spans: (Omit<CollectedSpan, "attributes" | "node"> & { attributes: { key: string; value: Value }[] })[];
     }[];
   }[];
 }
@@ -44,6 +46,9 @@ export interface Collector {
 const textOf = ({ stringValue, intValue, boolValue, doubleValue }: Value): string =>
   String(stringValue ?? intValue ?? boolValue ?? doubleValue);
 
+const recordOf = (attributes: { key: string; value: Value }[]): Record<string, string> =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, textOf(value)]));
+
 export async function startCollector(): Promise<Collector> {
   const collector: Collector = { url: "", spans: [], texts: [], status: 200, stop: async () => undefined };
   const server = createServer((req, res) => {
@@ -54,11 +59,12 @@ export async function startCollector(): Promise<Collector> {
       res.writeHead(req.url === "/v1/traces" ? collector.status : 404).end("{}");
       collector.texts.push(`${JSON.stringify(req.headers)}\n${body}`);
       if (collector.status !== 200) return;
-      for (const { scopeSpans } of (JSON.parse(body) as Export).resourceSpans)
+      for (const { resource, scopeSpans } of (JSON.parse(body) as Export).resourceSpans)
         for (const span of scopeSpans.flatMap(({ spans }) => spans))
           collector.spans.push({
             ...span,
-            attributes: Object.fromEntries(span.attributes.map(({ key, value }) => [key, textOf(value)])),
+            attributes: recordOf(span.attributes),
+            node: recordOf(resource.attributes)["service.instance.id"] ?? "",
           });
     });
   });
