@@ -4,7 +4,9 @@ import { table } from "./lib/table";
 import { accept } from "./sections/accept";
 import { adapters } from "./sections/adapters";
 import { complete } from "./sections/complete";
+import { history } from "./sections/history";
 import { onServers, type Options, type Report } from "./sections/section";
+import { observability } from "./sections/observability";
 import { socket } from "./sections/socket";
 
 const SECTIONS: Record<string, (options: Options) => Promise<Report>> = {
@@ -12,9 +14,12 @@ const SECTIONS: Record<string, (options: Options) => Promise<Report>> = {
   complete,
   socket,
   adapters,
+  observability,
+  history,
 };
 
 const USAGE = `npm run bench -- [SECTION...] [--connections 64] [--seconds 5] [--rounds 3] [--orders 5000]
+                 [--events 1000000]
 
 SECTION is ${Object.keys(SECTIONS).join(", ")}; all of them by default. It starts what it needs, on free ports and in
 temporary folders, and ends it. With MONGO_URL, COMMANDS_URL and EVENTS_URL set it runs on those servers:
@@ -27,6 +32,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
     orders: { type: "string", default: "5000" },
+    events: { type: "string", default: "1000000" },
     help: { type: "boolean", default: false },
   },
 });
@@ -43,6 +49,7 @@ async function main(): Promise<void> {
     seconds: Number(values.seconds),
     rounds: Number(values.rounds),
     orders: Number(values.orders),
+    events: Number(values.events),
   };
   const where = onServers() ? "real servers" : "embedded";
   process.stdout.write(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), ${where}\n`);

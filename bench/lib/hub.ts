@@ -68,7 +68,7 @@ export async function startHub(node: string[] = []): Promise<BenchHub> {
 }
 
 /** Each hub begins with an empty database on the same server. */
-function freshDatabase(url: string): string {
+export function freshDatabase(url: string): string {
   const fresh = new URL(url);
   fresh.pathname = `/bench-${randomUUID().slice(0, 8)}`;
   return fresh.toString();

@@ -13,6 +13,8 @@ export interface Options {
   rounds: number;
   /** Orders to complete. */
   orders: number;
+  /** Events in the store, where that is what is measured. */
+  events: number;
 }
 
 export const onServers = (): boolean => Boolean(process.env.MONGO_URL);
