@@ -4,6 +4,7 @@ import { isCommand, messageId, messageType, type MessageEnvelope } from "../cont
 import { ValidationError } from "../contracts/errors";
 import { EVENTS, isEventType, type EventData } from "../contracts/events";
 import { contractError } from "../contracts/messages";
+import { upcast } from "../contracts/upcasters";
 import { editsOf, type Edit } from "./edits";
 import type { Decision, Now } from "./types";
 
@@ -148,7 +149,8 @@ export function discard(
 
 /** What an edited payload makes of a letter. @throws ValidationError */
 function editedTo(letter: Letter, payload: unknown): Partial<Letter> {
-  const broken = contractError(payload);
+  // As the consumer will read it: an old version is raised first.
+  const broken = contractError(upcast(payload));
   if (broken instanceof ValidationError) throw inPayload(broken.errors);
   const message = payload as MessageEnvelope;
   const field = isCommand(message) ? "/commandType" : "/eventType";

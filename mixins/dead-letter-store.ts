@@ -172,10 +172,10 @@ export class DeadLetterStore {
   }
 }
 
-/** @throws ValidationError when the time ends before it begins */
+/** @throws ValidationError of a time that is none, or of one that ends before it begins */
 export function letterQuery({ from, to, ...exact }: LetterFilter): Query {
-  if (from && to && Date.parse(from) >= Date.parse(to)) throw ValidationError.of("/to", "must be after from");
-  const time = { ...(from && { $gte: iso(from) }), ...(to && { $lt: iso(to) }) };
+  const time = { ...(from && { $gte: iso("/from", from) }), ...(to && { $lt: iso("/to", to) }) };
+  if (time.$gte && time.$lt && time.$gte >= time.$lt) throw ValidationError.of("/to", "must be after from");
   return { ...exact, ...(Object.keys(time).length > 0 && { failedAt: time }) };
 }
 
@@ -192,5 +192,9 @@ const causeOf = ({ id, messageId, correlationId }: DeadLetter): Cause => ({
 const idOr = (value: unknown, other: string): string =>
   typeof value === "string" && value.length > 0 && value.length <= 255 ? value : other;
 
-/** Times are compared as text: all in UTC with milliseconds. */
-const iso = (time: string): string => new Date(time).toISOString();
+/** Times are compared as text: all in UTC with milliseconds. A leap second passes the schema, and is no time here. */
+function iso(pointer: string, time: string): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) throw ValidationError.of(pointer, "is not a time");
+  return at.toISOString();
+}

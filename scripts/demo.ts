@@ -4,6 +4,7 @@ import { ms, percentile } from "../bench/lib/stats";
 import { table } from "../bench/lib/table";
 import { checkBooks, limitedPlan, names, type Check } from "./demo/books";
 import { HubClient } from "./demo/client";
+import { showOperations } from "./demo/operations";
 import { Progress } from "./demo/progress";
 import { hasEnded, jobsOf, placeAll, waitForAll, type Job } from "./demo/run";
 import { outcomeOf, scenarios, type LimitedPlan, type Scenario } from "./demo/scenarios";
@@ -12,7 +13,9 @@ const USAGE = `npm run demo -- [URL] [--orders 300] [--users 8] [--admin-passwor
 
 Places a few hundred mixed orders on a running hub and shows what became of them.
 URL is that of the hub, http://localhost:3000 by default (or HUB_URL). With the administrator's password
-(or ADMIN_PASSWORD, and ADMIN_EMAIL if it is not admin@hub.local) it also checks that the books balance.`;
+(or ADMIN_PASSWORD, and ADMIN_EMAIL if it is not admin@hub.local) it also checks that the books balance,
+and breaks the payment provider for a moment, to leave dead letters and a stuck order to look at
+(not with --no-dead-letters).`;
 
 /** Orders under way at once, and how long all of them may take to end. */
 const WIDTH = 16;
@@ -26,6 +29,7 @@ const { values, positionals } = parseArgs({
     users: { type: "string", default: "8" },
     "admin-email": { type: "string", default: process.env.ADMIN_EMAIL || "admin@hub.local" },
     "admin-password": { type: "string", default: process.env.ADMIN_PASSWORD },
+    "no-dead-letters": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -73,6 +77,12 @@ async function main(): Promise<number> {
   if (open.length > 0) faults.push(`${open.length} orders have not ended: ${names(open)}`);
   for (const fault of new Set(faults)) print(`✗ ${fault}`);
   const good = faults.length === 0 && rows.every(({ good }) => good) && checks.every(({ holds }) => holds);
+  if (admin && !values["no-dead-letters"]) {
+    const shown = await showOperations(admin, users);
+    if (shown.length > 0)
+      print(`\nFor the operator (${url}/#/admin/dead-letters, or at the REPL: dlq list, hub orders --stuck)`);
+    for (const line of shown) print(`· ${line}`);
+  }
   return print(good ? "\nAll as it should be." : "\nNot as it should be: see ✗ above.", good ? 0 : 1);
 }
 

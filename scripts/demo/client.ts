@@ -38,6 +38,10 @@ export class HubClient {
     return this.call<T>("POST", path, { body, headers });
   }
 
+  put<T>(path: string, body: unknown): Promise<Answer<T>> {
+    return this.call<T>("PUT", path, { body });
+  }
+
   patch<T>(path: string, body: unknown): Promise<Answer<T>> {
     return this.call<T>("PATCH", path, { body });
   }

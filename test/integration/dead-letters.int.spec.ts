@@ -138,6 +138,7 @@ describe("the list", () => {
     ["kind=letter", "/kind"],
     ["status=lost", "/status"],
     ["from=yesterday", "/from"],
+    ["from=2016-12-31T23:59:60Z", "/from"],
     ["from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "/to"],
     ["sevrice=payments", "/sevrice"],
     ["limit=0", "/limit"],
@@ -264,6 +265,24 @@ describe("an edited message", () => {
     expect(again.history?.map(({ what }) => what)).toEqual(["failed", "redriven", "failed"]);
   });
 });
+
+test("a redrive that was accepted goes out when its broker is back", async () => {
+  const found = await brokenCharge();
+  const away = jest
+    .spyOn(hub.broker.commandsAdapter as unknown as { publish(): Promise<void> }, "publish")
+    .mockRejectedValue(new Error("away"));
+  const { status } = await hub.admin.post(`${PATH}/${found.id}/redrive`, { payload: repaired(found) });
+  expect(status).toBe(202);
+  await waitFor(() => away.mock.calls.length > 0);
+  away.mockRestore();
+  await waitFor(
+    async () =>
+      (await hub.admin.all<PaymentView>(`/api/admin/payments?orderId=${found.key}`))[0]?.status ===
+      "succeeded",
+    PATIENCE,
+  );
+  expect(await letter(found.id)).toMatchObject({ status: "redriven", failures: 1 });
+}, 40_000);
 
 describe("discarding", () => {
   test("keeps who did it and why", async () => {
