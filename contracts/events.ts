@@ -29,12 +29,16 @@ export type Line = Static<typeof Line>;
 export const SeatLine = Type.Object({ planId: Id, quantity: Type.Integer({ minimum: 1 }) });
 export type SeatLine = Static<typeof SeatLine>;
 
-export const OrderStatus = Type.Union(
-  (["PENDING", "PAID", "ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"] as const).map((s) =>
-    Type.Literal(s),
-  ),
-);
-export type OrderStatus = "PENDING" | "PAID" | "ACTIVE" | "PAYMENT_FAILED" | "REJECTED" | "CANCELLED";
+export const ORDER_STATUSES = [
+  "PENDING",
+  "PAID",
+  "ACTIVE",
+  "PAYMENT_FAILED",
+  "REJECTED",
+  "CANCELLED",
+] as const;
+export const OrderStatus = Type.Union(ORDER_STATUSES.map((s) => Type.Literal(s)));
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
 export const RefundStatus = Type.Union([Type.Literal("none"), Type.Literal("pending"), Type.Literal("done")]);
 export type RefundStatus = Static<typeof RefundStatus>;

@@ -350,6 +350,18 @@ export default defineService(({ broker, config }) => {
       nudge,
       stuck,
 
+      /** What the metrics tell of orders: from indexes alone, whatever the store holds. */
+      counts: {
+        visibility: "public",
+        handler: async () => {
+          const [byStatus, stuck] = await Promise.all([
+            orders.adapter.groupBy({ by: "status" }),
+            orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
+          ]);
+          return { orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])), stuck };
+        },
+      },
+
       /** The part of the dashboard that orders know. */
       stats: {
         visibility: "public",
