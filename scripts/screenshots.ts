@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { ROOT } from "../config/paths";
 import { launchBrowser, openTab } from "../test/support/browser";
 import { ADMIN, makePlace } from "../test/support/environment";
-import { placed } from "../test/support/orders";
+import type { Client, DeadLetterView, Page } from "../test/support/client";
+import { place, placed } from "../test/support/orders";
 import { signIn, signUp } from "../test/support/people";
 import { HubProcess } from "../test/support/process";
+import { waitFor } from "../test/support/wait";
 
 /** Takes the pictures of the documentation from a hub of its own: `node --import tsx scripts/screenshots.ts`. */
 const FOLDER = join(ROOT, "docs/images");
@@ -50,17 +52,47 @@ async function main(): Promise<void> {
       fullPage: true,
     });
 
-    const admin = await openTab(browser, url, { session: (await signIn(client, ADMIN)).session });
+    const { session } = await signIn(client, ADMIN);
+    const adminToken = session.accessToken;
+    const admin = await openTab(browser, url, { session });
     await admin.open("/admin");
     await admin.page.locator(".share").waitFor();
     // Some measurements, so that the lines are lines.
     await admin.page.waitForTimeout(8_000);
     await admin.page.screenshot({ path: join(FOLDER, "admin.png"), animations: "disabled" });
+
+    const letter = await failedTwice(client.as(adminToken), ada.client);
+    await admin.open(`/admin/dead-letters/${letter}`);
+    await admin.page
+      .getByRole("button", { name: /^ErrorOccurred/ })
+      .nth(1)
+      .waitFor();
+    await admin.page.screenshot({
+      path: join(FOLDER, "dead-letter.png"),
+      animations: "disabled",
+      fullPage: true,
+    });
   } finally {
     await browser.close();
     await hub.end("SIGTERM");
     await place.remove();
   }
+}
+
+/** A charge that failed for good, was edited and sent again, and failed once more; its dead letter's id. */
+async function failedTwice(admin: Client, customer: Client): Promise<string> {
+  const letters = "/api/admin/dead-letters";
+  await admin.put("/api/admin/simulator", { mode: "broken" });
+  const { id } = await place(customer);
+  const found = () => admin.get<Page<DeadLetterView & { failures: number }>>(`${letters}?key=${id}`);
+  const letter = await waitFor(async () => (await found()).body.items[0]);
+  const payload = letter.payload as { data: object };
+  await admin.post(`${letters}/${letter.id}/redrive`, {
+    payload: { ...payload, data: { ...payload.data, amount: 800 } },
+  });
+  await waitFor(async () => (await found()).body.items[0]?.failures === 2);
+  await admin.put("/api/admin/simulator", { mode: "normal" });
+  return letter.id;
 }
 
 main().catch((error: unknown) => {
