@@ -17,8 +17,9 @@ import type { Query, StoreAdapter } from "../store/types";
 
 /** The most events that tell what happened around a dead letter. */
 const STORY = 500;
-/** How old the dashboard's numbers may be, in milliseconds: many may look at them at once. */
+/** How old the dashboard's numbers may be, in milliseconds; and how many times longer than counting them took. */
 const NUMBERS_MS = 1_000;
+const NUMBERS_SHARE = 20;
 
 const entryView = ({ _id, position: _p, orderId: _o, ...event }: Entry) => ({ id: _id, ...event });
 
@@ -28,7 +29,7 @@ export default defineService(({ broker, database }) => {
   const models = new ReadModels(database);
   const replays = new Replays(broker, models, log);
   const seals = new Seals(broker, log);
-  let numbers: { at: number; read: Promise<Dashboard> } | null = null;
+  let numbers: { until: number; read: Promise<Dashboard> } | null = null;
 
   /** Stored first, then told to the read models: so a replay misses nothing that the live one was told. */
   async function keep(batch: HubEvent[]): Promise<void> {
@@ -36,9 +37,22 @@ export default defineService(({ broker, database }) => {
     await models.tell(batch);
   }
 
-  async function readNumbers(): Promise<Dashboard> {
+  /** Counted once for all who look: a large hub must not count all the time because somebody watches. */
+  function numbersNow(): Promise<Dashboard> {
+    const now = Date.now();
+    if (numbers && now < numbers.until) return numbers.read;
+    const current = { until: Infinity, read: count() };
+    numbers = current;
+    const done = () => {
+      current.until = now + Math.max(NUMBERS_MS, (Date.now() - now) * NUMBERS_SHARE);
+    };
+    current.read.then(done, () => (current.until = 0));
+    return current.read;
+  }
+
+  async function count(): Promise<Dashboard> {
     const cells = await models.cells(dashboard);
-    return dashboardOf(cells.map(({ key, count }) => ({ cell: String(key), count })));
+    return dashboardOf(cells.map(({ key, count: orders }) => ({ cell: String(key), count: orders })));
   }
 
   const related = (correlationId: string) => log.related(correlationId, STORY);
@@ -72,14 +86,7 @@ export default defineService(({ broker, database }) => {
       },
 
       /** The dashboard's numbers. */
-      dashboard: {
-        visibility: "public",
-        handler: () => {
-          if (!numbers || Date.now() - numbers.at > NUMBERS_MS)
-            numbers = { at: Date.now(), read: readNumbers() };
-          return numbers.read;
-        },
-      },
+      dashboard: { visibility: "public", handler: () => numbersNow() },
       planHistory: async (ctx: HttpContext) => {
         const facts = await models.facts(catalogue, idOf(ctx));
         if (!facts) throw new NotFoundError("plan");

@@ -1,4 +1,5 @@
 import type { HubClient } from "./client";
+import { historyAgrees } from "./history";
 import type { Job } from "./run";
 import type { LimitedPlan } from "./scenarios";
 
@@ -37,7 +38,8 @@ export async function checkBooks(admin: HubClient, jobs: Job[]): Promise<Check[]
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
     const checks = [await reconciled(admin), await seatsAddUp(admin), await chargedOnce(admin, jobs)];
-    if (checks.every(({ holds }) => holds) || Date.now() > deadline) return checks;
+    if (checks.every(({ holds }) => holds) || Date.now() > deadline)
+      return [...checks, await historyAgrees(admin)];
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { UPCASTERS, type Upcaster } from "../../contracts/upcasters";
 import type { Dashboard } from "../../domain/projections/dashboard";
 import type { PlanVersion } from "../../domain/projections/catalogue";
 import type { Entry } from "../../mixins/event-log";
@@ -173,6 +174,38 @@ describe("a replay", () => {
       replays.map(() => ({ status: "done", differences: 0 })),
     );
     expect((await replayed({ projection: "dashboard" })).differences).toBe(0);
+  });
+
+  test("reads events of an older version as today's", async () => {
+    const planId = `old-${randomUUID()}`;
+    const [any] = await events().find({ query: { eventType: "PlanPublished" }, limit: 1 });
+    const old = { id: planId, title: "Old", cents: 500, currency: "EUR", interval: "month", seats: null };
+    const eventId = randomUUID();
+    await events().insert({
+      ...(any as Entry),
+      _id: eventId,
+      eventId,
+      key: planId,
+      version: "0.9",
+      data: old,
+    });
+    const upcasters = UPCASTERS as Record<string, Upcaster>;
+    upcasters["PlanPublished@0"] = (event) => {
+      const { id, title: name, cents: amount, currency, interval, seats } = event.data as typeof old;
+      return {
+        ...event,
+        version: "1.0",
+        data: { planId: id, name, price: { amount, currency }, interval, seats },
+      };
+    };
+    try {
+      expect(await replayed({ projection: "catalogue" })).toMatchObject({ status: "done", differences: 1 });
+    } finally {
+      delete upcasters["PlanPublished@0"];
+      await events().removeById(eventId);
+    }
+    const { body } = await hub.admin.get<{ versions: PlanVersion[] }>(`/api/admin/plans/${planId}/history`);
+    expect(body.versions).toMatchObject([{ name: "Old", price: { amount: 500, currency: "EUR" } }]);
   });
 
   test("that fails says why, and leaves the live one as it was", async () => {
