@@ -9,14 +9,15 @@ import {
 import type { DeadLetter } from "../contracts/dead-letter";
 
 /** The age (seconds) of the oldest message; null where none says when it was made. */
-function oldest(payloads: unknown[], now: number): number | null {
-  let since = Infinity;
+function oldest(payloads: unknown[]): number | null {
+  let least: string | null = null;
   for (const payload of payloads) {
     const { timestamp } = (payload ?? {}) as { timestamp?: unknown };
-    const time = typeof timestamp === "string" ? Date.parse(timestamp) : NaN;
-    if (time < since) since = time;
+    // ISO 8601 in UTC, as all of ours are: the text is enough to compare.
+    if (typeof timestamp === "string" && (least === null || timestamp < least)) least = timestamp;
   }
-  return since === Infinity ? null : Math.max(0, now - since) / 1000;
+  const age = least === null ? NaN : Date.now() - Date.parse(least);
+  return Number.isNaN(age) ? null : Math.max(0, age) / 1_000;
 }
 
 /** Counts, times and ages of what the consumers' handlers are given. */
@@ -24,49 +25,55 @@ export const handlerMetrics: Middleware = {
   name: "HandlerMetrics",
   localChannel(this: ServiceBroker, next: BatchHandler, chan: HubChannel): BatchHandler {
     const { metrics } = this.hub;
-    const labels = { group: chan.group, channel: chan.name };
-    const count = (outcome: "done" | "failed", messages: number): void => {
-      if (messages > 0) metrics.messages.inc({ ...labels, outcome }, messages);
+    const { group, name: channel } = chan;
+    const delays = metrics.delays.of(group, channel);
+    const retries = metrics.retries.of(group, channel);
+    const messages = {
+      done: metrics.messages.of(group, channel, "done"),
+      failed: metrics.messages.of(group, channel, "failed"),
+    };
+    const batches = {
+      done: metrics.handlers.of(group, channel, "done"),
+      failed: metrics.handlers.of(group, channel, "failed"),
     };
 
     /** A promised outcome is counted when it is known, and holds the batch in the inbox until then. */
-    function settle(outcomes: void | Outcome[], messages: number, left: () => void): void {
+    function settle(outcomes: void | Outcome[], count: number, left: () => void): void {
       const promised: Promise<unknown>[] = [];
       let failed = 0;
       for (const outcome of outcomes ?? []) {
         if (outcome instanceof Promise)
           promised.push(
             outcome.then(
-              (error) => count(error ? "failed" : "done", 1),
-              () => count("failed", 1),
+              (error) => messages[error ? "failed" : "done"].inc(),
+              () => messages.failed.inc(),
             ),
           );
         else if (outcome) failed++;
       }
-      count("failed", failed);
-      count("done", messages - failed - promised.length);
+      messages.failed.inc(failed);
+      messages.done.inc(count - failed - promised.length);
       if (promised.length === 0) left();
       else void Promise.all(promised).then(left);
     }
 
     return async (payloads: unknown[], deliveries: Delivery[]): Promise<void | Outcome[]> => {
-      const age = oldest(payloads, Date.now());
-      if (age !== null) metrics.delays.observe(labels, age);
-      const again = deliveries.filter(({ attempt }) => attempt > 1).length;
-      if (again > 0) metrics.retries.inc(labels, again);
-      if (chan.name === DEAD_LETTERS)
-        for (const { service, channel, reason } of payloads as DeadLetter[])
-          metrics.deadLettered.inc({ group: service, channel, reason });
-      const left = metrics.inbox.take(chan.group, payloads.length);
-      const end = metrics.handlers.startTimer(labels);
+      const age = oldest(payloads);
+      if (age !== null) delays.observe(age);
+      for (const { attempt } of deliveries) if (attempt > 1) retries.inc();
+      if (channel === DEAD_LETTERS)
+        for (const letter of payloads as DeadLetter[])
+          metrics.deadLettered.of(letter.service, letter.channel, letter.reason).inc();
+      const left = metrics.inbox.take(group, payloads.length);
+      const started = performance.now();
       try {
         const outcomes = await next(payloads, deliveries);
-        end({ outcome: "done" });
+        batches.done.since(started);
         settle(outcomes, payloads.length, left);
         return outcomes;
       } catch (error) {
-        end({ outcome: "failed" });
-        count("failed", payloads.length);
+        batches.failed.since(started);
+        messages.failed.inc(payloads.length);
         left();
         throw error;
       }
@@ -80,16 +87,16 @@ export const actionMetrics: Middleware = {
   localAction(this: ServiceBroker, next: ActionHandler, { name = "" }: ActionSchema): ActionHandler {
     if (name === "api.rest" || name.startsWith("$")) return next;
     const { actions } = this.hub.metrics;
-    const done = { action: name, outcome: "done" };
-    const failed = { action: name, outcome: "failed" };
+    const done = actions.of(name, "done");
+    const failed = actions.of(name, "failed");
     return async (ctx: Context): Promise<unknown> => {
       const started = performance.now();
       try {
         const answer: unknown = await next(ctx);
-        actions.observe(done, (performance.now() - started) / 1000);
+        done.since(started);
         return answer;
       } catch (error) {
-        actions.observe(failed, (performance.now() - started) / 1000);
+        failed.since(started);
         throw error;
       }
     };

@@ -32,13 +32,13 @@ export function timed(database: Database, metrics: Metrics): Database {
         const operations = adapter as unknown as Record<string, Operation>;
         for (const operation of OPERATIONS) {
           const run = operations[operation]!.bind(adapter);
-          const labels = { collection: options.name, operation };
+          const times = metrics.store.of(options.name, operation);
           operations[operation] = async (...parameters) => {
             const started = performance.now();
             try {
               return await run(...parameters);
             } finally {
-              metrics.store.observe(labels, (performance.now() - started) / 1000);
+              times.since(started);
             }
           };
         }

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Config } from "../config";
 import { ORDER_STATUSES } from "../contracts/events";
 import type { StoreAdapter } from "../store/types";
 import { Inbox } from "./metrics-inbox";
+import { Counters, Histograms } from "./metrics-series";
 import type { OutboxFields } from "./outbox";
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -26,15 +27,51 @@ interface OrderCounts {
  */
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly http: Histogram<"method" | "route" | "status">;
-  readonly actions: Histogram<"action" | "outcome">;
-  readonly handlers: Histogram<"group" | "channel" | "outcome">;
-  readonly messages: Counter<"group" | "channel" | "outcome">;
-  readonly delays: Histogram<"group" | "channel">;
-  readonly retries: Counter<"group" | "channel">;
-  readonly deadLettered: Counter<"group" | "channel" | "reason">;
-  readonly store: Histogram<"collection" | "operation">;
-  readonly spans: Counter<"outcome">;
+  private readonly http = new Histograms(
+    "hub_http_request_duration_seconds",
+    "Time from a request to the end of its answer.",
+    ["method", "route", "status"],
+    BUCKETS,
+  );
+  readonly actions = new Histograms(
+    "hub_action_duration_seconds",
+    "Time that an action of a service took on this node.",
+    ["action", "outcome"],
+    BUCKETS,
+  );
+  readonly handlers = new Histograms(
+    "hub_handler_duration_seconds",
+    "Time that a consumer's handler took for one batch.",
+    ["group", "channel", "outcome"],
+    BUCKETS,
+  );
+  readonly messages = new Counters(
+    "hub_handler_messages_total",
+    "Messages that consumers' handlers were given.",
+    ["group", "channel", "outcome"],
+  );
+  readonly delays = new Histograms(
+    "hub_message_delay_seconds",
+    "Age of the oldest message of a batch when its handler got it.",
+    ["group", "channel"],
+    LONG_BUCKETS,
+  );
+  readonly retries = new Counters("hub_retries_total", "Messages that came again after a failure.", [
+    "group",
+    "channel",
+  ]);
+  readonly deadLettered = new Counters("hub_dead_lettered_total", "Messages that were put aside.", [
+    "group",
+    "channel",
+    "reason",
+  ]);
+  readonly store = new Histograms(
+    "hub_store_duration_seconds",
+    "Time that the store took to answer.",
+    ["collection", "operation"],
+    BUCKETS,
+  );
+  readonly spans = new Counters("hub_spans_total", "Spans of traces, by what became of them.", ["outcome"]);
   readonly sockets: Gauge;
   /** What the consumer groups of this node are working on. */
   readonly inbox = new Inbox();
@@ -60,53 +97,8 @@ export class Metrics {
     const registers = [this.registry];
     const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
       new Gauge<L>({ name, help, labelNames, registers });
-    const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
-      new Counter<L>({ name, help, labelNames, registers });
-    const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = BUCKETS) =>
-      new Histogram<L>({ name, help, labelNames, buckets, registers });
-
     collectDefaultMetrics({ register: this.registry });
-    this.http = histogram(
-      "hub_http_request_duration_seconds",
-      "Time from a request to the end of its answer.",
-      ["method", "route", "status"],
-    );
     this.underWay = gauge("hub_http_requests_in_flight", "Requests that wait for their answer on this node.");
-    this.actions = histogram(
-      "hub_action_duration_seconds",
-      "Time that an action of a service took on this node.",
-      ["action", "outcome"],
-    );
-    this.handlers = histogram(
-      "hub_handler_duration_seconds",
-      "Time that a consumer's handler took for one batch.",
-      ["group", "channel", "outcome"],
-    );
-    this.messages = counter("hub_handler_messages_total", "Messages that consumers' handlers were given.", [
-      "group",
-      "channel",
-      "outcome",
-    ]);
-    this.delays = histogram(
-      "hub_message_delay_seconds",
-      "Age of the oldest message of a batch when its handler got it.",
-      ["group", "channel"],
-      LONG_BUCKETS,
-    );
-    this.retries = counter("hub_retries_total", "Messages that came again after a failure.", [
-      "group",
-      "channel",
-    ]);
-    this.deadLettered = counter("hub_dead_lettered_total", "Messages that were put aside.", [
-      "group",
-      "channel",
-      "reason",
-    ]);
-    this.store = histogram("hub_store_duration_seconds", "Time that the store took to answer.", [
-      "collection",
-      "operation",
-    ]);
-    this.spans = counter("hub_spans_total", "Spans of traces, by what became of them.", ["outcome"]);
     this.inboxPending = gauge("hub_inbox_pending", "Messages that a group works on, on this node.", [
       "group",
     ]);
@@ -150,7 +142,9 @@ export class Metrics {
       this.readNode(),
     ];
     await Promise.all(reads.map((read) => read.catch(() => null)));
-    return this.registry.metrics();
+    const { http, actions, handlers, messages, delays, retries, deadLettered, store, spans } = this;
+    const counted = [http, actions, handlers, messages, delays, retries, deadLettered, store, spans];
+    return `${await this.registry.metrics()}\n${counted.map((family) => family.text()).join("\n\n")}\n`;
   }
 
   /** Tells of the outboxes in a service's collection. */
@@ -160,10 +154,8 @@ export class Metrics {
 
   /** Observes a request when its answer has ended; `route` says which, once it is known. */
   observe(req: IncomingMessage, res: ServerResponse, route: () => string): void {
-    const end = this.http.startTimer();
-    res.once("close", () =>
-      end({ method: req.method ?? "", route: route(), status: String(res.statusCode) }),
-    );
+    const started = performance.now();
+    res.once("close", () => this.http.of(req.method ?? "", route(), String(res.statusCode)).since(started));
   }
 
   private async readOrders(): Promise<void> {

@@ -122,7 +122,7 @@ export class Tracing {
       headers: config.OTEL_EXPORTER_OTLP_HEADERS ?? {},
       resource: { "service.name": config.OTEL_SERVICE_NAME, "service.instance.id": broker.nodeID },
       logger: broker.getLogger("tracing"),
-      count: (outcome, spans) => broker.hub.metrics.spans.inc({ outcome }, spans),
+      count: (outcome, spans) => broker.hub.metrics.spans.of(outcome).inc(spans),
     });
   }
 

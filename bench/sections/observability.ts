@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Server } from "node:http";
 import { randomUUID } from "node:crypto";
-import { Counter, Histogram } from "prom-client";
 import { loadConfig } from "../../config";
+import { Counter, Histogram } from "../../mixins/metrics-series";
 import { startNode } from "../../node";
 import { HubClient } from "../../scripts/demo/client";
 import { temporaryFolder } from "../lib/child";
@@ -117,14 +117,12 @@ export async function observability({ connections, seconds, rounds }: Options): 
 
 const real = {
   observe: Histogram.prototype.observe,
-  startTimer: Histogram.prototype.startTimer,
   inc: Counter.prototype.inc,
 };
 
 /** Metrics cannot be switched off in the hub; here they are, by taking their work away. */
 function switchMetrics(on: boolean): void {
   Histogram.prototype.observe = on ? real.observe : () => undefined;
-  Histogram.prototype.startTimer = on ? real.startTimer : () => () => 0;
   Counter.prototype.inc = on ? real.inc : () => undefined;
 }
 
