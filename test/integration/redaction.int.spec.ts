@@ -15,6 +15,9 @@ import { waitFor } from "../support/wait";
 
 const SEEDED = { email: "seeded.person@logs.test", name: "Seededname Surname", password: "seeded-password" };
 const MAILBOX = "another.mailbox@logs.test";
+const PHONE = "+4915155501234";
+/** Nobody listens there. */
+const WEBHOOK = "http://127.0.0.1:1/hooks/seeded-hook-key";
 const CORRELATION = "seeded-correlation";
 
 /** A mail server that refuses every mailbox, and says which. */
@@ -56,6 +59,7 @@ beforeAll(async () => {
   collector = await startCollector();
   settings = await makePlace({
     LOG_LEVEL: "trace",
+    WEBHOOK_ALLOW_PRIVATE: "true",
     SMTP_URL: `smtp://127.0.0.1:${(mail.address() as AddressInfo).port}`,
     // Nobody listens there.
     FRAUD_URL: "http://127.0.0.1:1/fraud",
@@ -75,10 +79,19 @@ beforeAll(async () => {
       "content-type": "application/json",
     },
   );
-  await person.client.put("/api/notifications/preferences", { email: MAILBOX });
+  await person.client.put("/api/notifications/preferences", { email: MAILBOX, sms: PHONE, webhook: WEBHOOK });
 
   const { accessToken, refreshToken } = person.session;
-  secrets = [...Object.values(SEEDED), MAILBOX, accessToken, refreshToken, ADMIN.email, ADMIN.password];
+  secrets = [
+    ...Object.values(SEEDED),
+    MAILBOX,
+    PHONE,
+    "seeded-hook-key",
+    accessToken,
+    refreshToken,
+    ADMIN.email,
+    ADMIN.password,
+  ];
 
   const { body } = await person.client.post<{ id: string }>("/api/orders", VISA, {
     "x-correlation-id": CORRELATION,
@@ -86,6 +99,7 @@ beforeAll(async () => {
   await orderIs(person.client, body.id, "ACTIVE");
   await admin.put("/api/admin/simulator", { mode: "broken" });
   await place(person.client);
+  await waitFor(() => hub.stdout.includes("The webhook was not reached"));
   await waitFor(async () => (await admin.all("/api/admin/dead-letters")).length > 0);
   await waitFor(async () => (await admin.all("/api/admin/audit?type=NotificationFailed")).length > 0);
 }, 60_000);
