@@ -56,6 +56,8 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=400
 log.cleaner.dedupe.buffer.size=4194304
+# What was deleted stays so after a kill -9.
+log.flush.start.offset.checkpoint.interval.ms=500
 PROPERTIES
 }
 
