@@ -47,6 +47,9 @@ export interface Difference {
 const ROUNDS = 25;
 const PAGE = 1_000;
 
+/** Called after each page of long work: others have their turn, and the work may be ended by throwing. */
+type Pause = () => Promise<void>;
+
 const modelOf = ({ name }: Projection, generation: number): string => `${name}/${generation}`;
 /** `;` follows `:`, so that these are the bounds of all ids of a model. */
 const idsOf = (model: string, after = `${model}:`) => ({ $gt: after, $lt: `${model};` });
@@ -143,9 +146,14 @@ export class ReadModels {
   }
 
   /** Takes what happened before `moment` (ms) from one generation to another. */
-  async copyBefore(projection: Projection, from: number, to: number, moment: number): Promise<void> {
+  async copyBefore(
+    projection: Projection,
+    { from, to, moment }: { from: number; to: number; moment: number },
+    pause: Pause,
+  ): Promise<void> {
     const model = modelOf(projection, to);
     for await (const docs of this.pages(modelOf(projection, from))) {
+      await pause();
       const copies = docs.flatMap(({ key, facts: all }): ModelDoc[] => {
         const facts = factsBefore(all, moment);
         if (Object.keys(facts).length === 0) return [];
@@ -159,11 +167,12 @@ export class ReadModels {
   }
 
   /** The keys of which two generations do not say the same. */
-  async differing(projection: Projection, live: number, rebuilt: number): Promise<string[]> {
+  async differing(projection: Projection, live: number, rebuilt: number, pause: Pause): Promise<string[]> {
     const [a, b] = [modelOf(projection, live), modelOf(projection, rebuilt)];
     const keys: string[] = [];
     let matched = 0;
     for await (const docs of this.pages(b)) {
+      await pause();
       const others = await this.factsOf(
         a,
         docs.map(({ key }) => key),
@@ -176,6 +185,7 @@ export class ReadModels {
     }
     if ((await this.docs.count({ query: { model: a } })) > matched)
       for await (const docs of this.pages(a)) {
+        await pause();
         const others = await this.factsOf(
           b,
           docs.map(({ key }) => key),
@@ -191,9 +201,11 @@ export class ReadModels {
     live: number,
     rebuilt: number,
     keys: readonly string[],
+    pause: Pause,
   ): Promise<Difference[]> {
     const found: Difference[] = [];
     for (let at = 0; at < keys.length; at += PAGE) {
+      await pause();
       const some = keys.slice(at, at + PAGE);
       const [a, b] = await Promise.all([
         this.factsOf(modelOf(projection, live), some),

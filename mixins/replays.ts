@@ -6,7 +6,7 @@ import { PROJECTIONS } from "../domain/projections";
 import type { Projection } from "../domain/projections/projection";
 import type { StoreAdapter, Update } from "../store/types";
 import { atStart } from "./background";
-import { eventOf, LATENESS_MS, positionAt, type EventLog } from "./event-log";
+import { eventOf, LATENESS_MS, positionAt, type Entry, type EventLog } from "./event-log";
 import { newestFirst, type Page } from "./paging";
 import { factsIn, type Difference, type ModelState, type ReadModels } from "./read-models";
 import { Sweep } from "./sweep";
@@ -156,17 +156,19 @@ export class Replays {
   private async run(projection: Projection, replay: ReplayDoc, lease: Lease): Promise<void> {
     const { generation } = replay;
     const { generation: live } = await this.models.stateOf(projection);
+    const pause = () => this.pause(replay, lease);
     try {
-      const moment = replay.from === undefined ? -Infinity : Date.parse(replay.from);
+      const moment = momentOf(replay);
       replay.upTo = Math.max(0, positionAt(moment - SKEW_MS));
-      if (replay.from !== undefined) await this.models.copyBefore(projection, live, generation, moment);
+      if (replay.from !== undefined)
+        await this.models.copyBefore(projection, { from: live, to: generation, moment }, pause);
       await this.read(projection, replay, lease);
 
-      let keys = await this.models.differing(projection, live, generation);
+      let keys = await this.models.differing(projection, live, generation, pause);
       let diff: Difference[] = [];
       for (let look = 0; look < LOOKS && keys.length > 0; look++) {
         await this.catchUp(projection, replay, lease, GLANCE_MS);
-        diff = await this.models.compare(projection, live, generation, keys);
+        diff = await this.models.compare(projection, live, generation, keys, pause);
         keys = diff.map(({ key }) => key);
       }
       await this.catchUp(projection, replay, lease, GLANCE_MS);
@@ -211,20 +213,23 @@ export class Replays {
   private async read(projection: Projection, replay: ReplayDoc, lease: Lease, seen = 0): Promise<void> {
     const range = taken(projection);
     const total = replay.events + (await this.log.count(Math.max(replay.upTo, seen), range));
-    const moment = replay.from === undefined ? -Infinity : Date.parse(replay.from);
     for (let atEnd = false; !atEnd;) {
-      if (this.stopped) throw new Error("The node was stopped.");
       const page = await this.log.page(replay.upTo, PAGE, range);
-      const events = page.entries.map(eventOf).filter(({ timestamp }) => !(Date.parse(timestamp) < moment));
+      const events = page.entries.filter((entry) => isMeant(entry, replay)).map(eventOf);
       await this.models.record(projection, replay.generation, factsIn(projection, events));
       replay.events += page.entries.filter(({ position }) => position > seen).length;
       replay.progress = Math.min(1, total > 0 ? replay.events / total : 1);
       replay.upTo = page.upTo;
       atEnd = page.atEnd;
-      if (await lease.hold()) await this.save(replay);
-      // The store may answer at once: everything else on this node has its turn here.
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.pause(replay, lease);
     }
+  }
+
+  /** Between two pages: says that it lives, and lets everything else on this node have its turn. */
+  private async pause(replay: ReplayDoc, lease: Lease): Promise<void> {
+    if (this.stopped) throw new Error("The node was stopped.");
+    if (await lease.hold()) await this.save(replay);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   private async save({ _id, ...replay }: ReplayDoc): Promise<void> {
@@ -268,6 +273,16 @@ export class Replays {
     return taken ? new Lease(this.models.states, name, id, until) : null;
   }
 }
+
+const momentOf = ({ from }: ReplayDoc): number => (from === undefined ? -Infinity : Date.parse(from));
+
+/**
+ * Whether the replay is to fold an event: what happened since `from`, and what came in since the replay began
+ * whenever it happened, because the live model that older facts were taken from may not have had it yet.
+ */
+const isMeant = ({ position, timestamp }: Entry, replay: ReplayDoc): boolean =>
+  position > positionAt(Date.parse(replay.startedAt) - LATENESS_MS) ||
+  !(Date.parse(timestamp) < momentOf(replay));
 
 const taken = ({ takes }: Projection) => ({ query: { eventType: { $in: [...takes] } } });
 

@@ -163,6 +163,22 @@ describe("a replay", () => {
     expect(await replayed({ projection: "dashboard" })).toMatchObject({ differences: 1 });
   });
 
+  test("from a moment on does not forget what happened before and came in later", async () => {
+    const orderId = `late-${randomUUID()}`;
+    const [any] = await events().find({ query: { eventType: "OrderPlaced" }, limit: 1 });
+    const { _id, position: _p, ...event } = { ...(any as Entry), eventId: randomUUID(), key: orderId };
+    const late = { ...event, data: { ...((any as Entry).data as object), orderId }, orderId: undefined };
+    await hub.broker.publishEvent("hub.orders", late, { key: orderId });
+    const replay = await replayed({ projection: "dashboard", from: new Date().toISOString() });
+    expect(replay).toMatchObject({ status: "done", differences: 0 });
+    await waitFor(() => documentOf(orderId));
+    expect((await replayed({ projection: "dashboard" })).differences).toBe(0);
+    await events().removeById(late.eventId);
+    expect((await replayed({ projection: "dashboard" })).diff).toMatchObject([
+      { key: orderId, rebuilt: null },
+    ]);
+  });
+
   test("misses nothing that happens meanwhile", async () => {
     const { conversion } = await numbers();
     const orders = Array.from({ length: 60 }, async () => (await place(user.client)).id);
