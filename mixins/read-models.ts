@@ -195,15 +195,17 @@ export class ReadModels {
     return keys;
   }
 
-  /** What two generations say of these keys, where they do not say the same. */
+  /** Of these keys, those of which two generations do not say the same; and of the first `most` what they say. */
   async compare(
     projection: Projection,
     live: number,
     rebuilt: number,
     keys: readonly string[],
+    most: number,
     pause: Pause,
-  ): Promise<Difference[]> {
-    const found: Difference[] = [];
+  ): Promise<{ keys: string[]; differences: Difference[] }> {
+    const found: string[] = [];
+    const differences: Difference[] = [];
     for (let at = 0; at < keys.length; at += PAGE) {
       await pause();
       const some = keys.slice(at, at + PAGE);
@@ -213,10 +215,12 @@ export class ReadModels {
       ]);
       for (const key of some) {
         const difference = { key, live: a.get(key) ?? null, rebuilt: b.get(key) ?? null };
-        if (!isDeepStrictEqual(difference.live, difference.rebuilt)) found.push(difference);
+        if (isDeepStrictEqual(difference.live, difference.rebuilt)) continue;
+        found.push(key);
+        if (differences.length < most) differences.push(difference);
       }
     }
-    return found;
+    return { keys: found, differences };
   }
 
   /** Removes a generation, page by page so that nothing else waits for it. */

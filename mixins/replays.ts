@@ -46,7 +46,7 @@ const HOLD_EVERY_MS = 1_000;
 const SWEEP_MS = 5_000;
 /** An event is told after it happened, but by another clock: how much that may be ahead, in milliseconds. */
 const SKEW_MS = 3_600_000;
-/** A hot key may differ only because it moved while it was compared: it is looked at again so often. */
+/** A hot key may differ only because it moved while it was compared: so often is looked at most. */
 const LOOKS = 4;
 const SHOWN = 100;
 /** What is read again before the switch; after it, all that may be late is. Milliseconds. */
@@ -164,22 +164,32 @@ export class Replays {
         await this.models.copyBefore(projection, { from: live, to: generation, moment }, pause);
       await this.read(projection, replay, lease);
 
-      let keys = await this.models.differing(projection, live, generation, pause);
-      let diff: Difference[] = [];
-      for (let look = 0; look < LOOKS && keys.length > 0; look++) {
-        await this.catchUp(projection, replay, lease, GLANCE_MS);
-        diff = await this.models.compare(projection, live, generation, keys, pause);
-        keys = diff.map(({ key }) => key);
-      }
+      const found = await this.compare(projection, replay, live, lease);
       await this.catchUp(projection, replay, lease, GLANCE_MS);
-      replay.differences = diff.length;
-      replay.diff = diff.slice(0, SHOWN);
+      replay.differences = found.keys.length;
+      replay.diff = found.differences;
       await this.save(replay);
       await lease.update({ $set: { generation }, $push: { old: live } });
     } catch (error) {
       return this.fail(replay, lease, error as Error);
     }
     await this.finish(projection, replay, lease);
+  }
+
+  /** What live and rebuilt do not agree on, however often it is looked at. */
+  private async compare(projection: Projection, replay: ReplayDoc, live: number, lease: Lease) {
+    const { generation } = replay;
+    const pause = () => this.pause(replay, lease);
+    let keys = await this.models.differing(projection, live, generation, pause);
+    let differences: Difference[] = [];
+    for (let look = 0, last = Infinity; look < LOOKS && keys.length > 0 && keys.length < last; look++) {
+      // The second look tells whether the first has found only what moved.
+      last = look > 0 ? keys.length : Infinity;
+      await this.catchUp(projection, replay, lease, GLANCE_MS);
+      const found = await this.models.compare(projection, live, generation, keys, SHOWN, pause);
+      ({ keys, differences } = found);
+    }
+    return { keys, differences };
   }
 
   /** After the switch: what came in at that moment may have been told to the old one alone. */
