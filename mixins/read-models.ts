@@ -32,6 +32,8 @@ export interface ModelState {
   last: number;
   /** Generations that are to be removed. */
   old: number[];
+  /** It has not been built out of the events from before it was thought of. */
+  unbuilt?: true;
   /** The replay that runs, and until when (ms) it is its node's. */
   leaseBy?: string;
   leaseUntil?: number;
@@ -67,10 +69,14 @@ export class ReadModels {
     this.states = database.adapter<ModelState>({ name: "projections" });
   }
 
-  /** Makes the state of a projection; false when it is there. */
-  async begin({ name }: Projection): Promise<boolean> {
-    const [fresh = false] = await this.states.insertEach([{ _id: name, generation: 1, last: 1, old: [] }]);
-    return fresh;
+  /** Makes the state of a projection, where there is none. */
+  async begin({ name }: Projection): Promise<void> {
+    await this.states.insertEach([{ _id: name, generation: 1, last: 1, old: [], unbuilt: true }]);
+  }
+
+  /** Nothing that happened before is missing in it. */
+  async built({ name }: Projection): Promise<void> {
+    await this.states.updateEach([{ query: { _id: name }, update: { $unset: { unbuilt: true } } }]);
   }
 
   async stateOf({ name }: Projection): Promise<ModelState> {

@@ -140,9 +140,12 @@ export class Replays {
 
   private async buildWhatIsNew(): Promise<void> {
     for (const projection of PROJECTIONS.values()) {
-      if (!(await this.models.begin(projection))) continue;
+      await this.models.begin(projection);
+      const { unbuilt, leaseBy } = await this.models.stateOf(projection);
+      if (!unbuilt || leaseBy) continue;
       const { entries } = await this.log.page(0, 1, taken(projection));
       if (entries.length > 0) await this.start({ projection: projection.name });
+      else await this.models.built(projection);
     }
   }
 
@@ -198,7 +201,7 @@ export class Replays {
       await this.catchUp(projection, replay, lease, LATENESS_MS);
       Object.assign(replay, { status: "done", progress: 1, endedAt: new Date().toISOString() });
       await this.save(replay);
-      await lease.release();
+      await lease.release(replay.from === undefined ? { $unset: { unbuilt: true } } : {});
     } catch (error) {
       // It is live already: any node's sweep ends it.
       await lease.giveUp();
@@ -261,14 +264,18 @@ export class Replays {
     }
   }
 
-  private async endFor(projection: Projection, { leaseBy = "", leaseUntil, generation }: ModelState) {
+  private async endFor(projection: Projection, state: ModelState): Promise<void> {
+    const { leaseBy = "", leaseUntil, generation, unbuilt } = state;
     const lease = new Lease(this.models.states, projection.name, leaseBy, leaseUntil ?? 0);
     if (!(await lease.renew())) return;
     const replay = await this.docs.findById(leaseBy);
     if (!replay || replay.status !== "running") return lease.release();
     this.logger.warn(`The node that replayed ${projection.name} is gone.`);
     if (generation === replay.generation) await this.finish(projection, replay, lease);
-    else await this.fail(replay, lease, new Error("Its node ended before it was done."));
+    else {
+      await this.fail(replay, lease, new Error("Its node ended before it was done."));
+      if (unbuilt) await this.start({ projection: projection.name });
+    }
   }
 
   /** The lease on a projection, with a new generation; null while another replay has it. */
@@ -325,7 +332,7 @@ class Lease {
   }
 
   async release(update: Update = {}): Promise<void> {
-    await this.write({ ...update, $unset: { leaseBy: true, leaseUntil: true } });
+    await this.write({ ...update, $unset: { ...update.$unset, leaseBy: true, leaseUntil: true } });
   }
 
   /** Whoever looks next may have it. */

@@ -263,7 +263,18 @@ describe("a replay", () => {
     await states().updateById("catalogue", { $set: { leaseUntil: Date.now() - 1 } });
     expect(await ended(id)).toMatchObject({ status: "failed", error: expect.stringContaining("node") });
     await waitFor(async () => !(await states().findById("catalogue"))?.leaseBy);
+    expect(await states().findById("catalogue")).not.toHaveProperty("unbuilt");
     expect((await replayed({ projection: "catalogue" })).status).toBe("done");
+  });
+
+  test("that builds a new read model is begun again when its node died", async () => {
+    const id = randomUUID();
+    const dead = { _id: id, projection: "catalogue", status: "running", generation: 98, startedAt: "2020" };
+    await collection("replays").insert({ ...dead } as { _id: string });
+    await states().updateById("catalogue", { $set: { leaseBy: id, leaseUntil: 0, unbuilt: true } });
+    await ended(id);
+    await waitFor(async () => !(await states().findById("catalogue"))?.unbuilt);
+    await collection("replays").removeById(id);
   });
 
   test("old generations are removed", async () => {
