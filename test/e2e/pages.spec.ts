@@ -357,6 +357,13 @@ describe("an administrator", () => {
     await page.getByRole("button", { name: `Nudge order ${id}` }).waitFor({ state: "detached" });
   });
 
+  test("verifies that nobody changed the past", async () => {
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open("/admin/audit");
+    await page.getByRole("button", { name: "Verify" }).click();
+    await page.getByText("As sealed").waitFor();
+  });
+
   test("is who a customer is not", async () => {
     const { page, open } = await newcomer();
     await open("/admin");

@@ -7,6 +7,7 @@ import { json } from "../../components/json.js";
 import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
 import { filters, toInstant } from "./filters.js";
+import { sealsCard } from "./seals.js";
 import { adminHead } from "./tabs.js";
 
 export function audit({ query, signal }) {
@@ -60,6 +61,7 @@ export function audit({ query, signal }) {
         { label: "To (not included)", name: "to", type: "datetime-local", step: 1 },
       ]),
       table.element,
+      sealsCard({ signal }),
     ),
   ];
 }
