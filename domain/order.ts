@@ -251,8 +251,9 @@ export function mergeLines(lines: readonly SeatLine[]): SeatLine[] {
   return [...merged.values()];
 }
 
-export const chargeId = (orderId: string): string => derivedId("payments.charge", orderId);
-export const refundId = (orderId: string): string => derivedId("payments.refund", orderId);
+/** The ids of an order's commands: asked again, it is the same command. */
+export const chargeId = (orderId: string): string => `charge:${orderId}`;
+export const refundId = (orderId: string): string => `refund:${orderId}`;
 
 function waiting(order: Order, now: Now): Order {
   const { waitingSince: _since, askAt: _askAt, asked: _asked, ...rest } = order;

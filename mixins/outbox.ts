@@ -36,7 +36,7 @@ const HELD = 20_000;
  * `CLEAR_PATIENCE` times as many. Where there may be other nodes it is taken out at once: theirs is the turn.
  */
 const CLEAR_MS = 200;
-const CLEAR_PATIENCE = 10;
+const CLEAR_PATIENCE = 20;
 /** The wait between two publishes while requests go first, in milliseconds. */
 const YIELD_MS = 20;
 const FIRST_BACKOFF_MS = 100;

@@ -102,6 +102,8 @@ export default defineService(({ broker, config }) => {
       { fields: ["userId", "-activatedAt", "-_id"], sparse: true },
       { fields: ["askAt"], sparse: true },
       { fields: ["waitingSince"], sparse: true },
+      // Revenue is read from the index alone.
+      { fields: ["status", "total.currency", "total.amount"] },
     ],
   });
   const plans = new PlanCache(broker);

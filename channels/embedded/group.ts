@@ -13,8 +13,8 @@ const RETRIES = 64;
 /** A work this far behind the reader is parked, so that the cursor can go on without it. */
 const STRAGGLER = 4_096;
 /** Under pressure: how many messages a turn hands out, and the milliseconds between two such turns. */
-const HAND_OUT_PRESSED = 16;
-const PRESSED_EVERY = 20;
+const HAND_OUT_PRESSED = 32;
+const PRESSED_EVERY = 100;
 /** Milliseconds until a store that is away is asked again. */
 const STORE_WAIT = 250;
 
