@@ -35,8 +35,8 @@ const HELD = 20_000;
  * then most documents were written again, and that write has taken it out. While requests wait,
  * `CLEAR_PATIENCE` times as many. Where there may be other nodes it is taken out at once: theirs is the turn.
  */
-const CLEAR_MS = 200;
-const CLEAR_PATIENCE = 20;
+const CLEAR_MS = 1_000;
+const CLEAR_PATIENCE = 4;
 /** The wait between two publishes while requests go first, in milliseconds. */
 const YIELD_MS = 20;
 const FIRST_BACKOFF_MS = 100;

@@ -1,5 +1,7 @@
-/** With so many waiting, requests go before the work behind them. */
+/** With so many waiting, requests go before the work behind them, */
 const BUSY = 8;
+/** and for so many milliseconds longer: those who were answered just now come with their next. */
+const LINGER_MS = 50;
 
 /**
  * The HTTP requests that wait for their answer on this node. Who asks wants to be answered; what was accepted
@@ -7,10 +9,11 @@ const BUSY = 8;
  */
 export class Requests {
   private count = 0;
+  private busyUntil = 0;
 
   /** A request came in; call what is returned when its answer has ended. */
   begin(): () => void {
-    this.count++;
+    if (++this.count >= BUSY) this.busyUntil = performance.now() + LINGER_MS;
     return () => void this.count--;
   }
 
@@ -19,6 +22,6 @@ export class Requests {
   }
 
   get busy(): boolean {
-    return this.count >= BUSY;
+    return this.count >= BUSY || performance.now() < this.busyUntil;
   }
 }

@@ -49,7 +49,9 @@ import { PlanCache } from "../mixins/plan-cache";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { Sweep } from "../mixins/sweep";
 
+/** How many overdue orders ask again in a second, at most; and at least, while many facts come in. */
 const ASK_LIMIT = 200;
+const ASK_LEAST = 10;
 
 const line = ({ planId, quantity, unitPrice }: OrderLine) => ({ planId, quantity, unitPrice });
 
@@ -254,8 +256,12 @@ export default defineService(({ broker, config }) => {
   const putAside = async (waiting: Order[]): Promise<PutAside[]> =>
     waiting.length === 0 ? [] : broker.call("audit.putAside", { keys: waiting.map(({ _id }) => _id) });
 
+  /** Events since it was last asked again: while many come in, what is late is behind others and not lost. */
+  let news = 0;
+
   /** Records what payments and inventory tell. An order that is not there (yet) has nothing to record. */
   async function record(events: HubEvent[]): Promise<void> {
+    news += events.length;
     await orders.changeEach(
       events.flatMap((event) => {
         const fact = factOf(event);
@@ -273,8 +279,9 @@ export default defineService(({ broker, config }) => {
     const overdue = await orders.adapter.find({
       query: { askAt: { $lte: Date.now() } },
       sort: "askAt",
-      limit: ASK_LIMIT,
+      limit: Math.max(ASK_LEAST, ASK_LIMIT - news),
     });
+    news = 0;
     if (overdue.length === 0) return;
     const aside = new Set((await putAside(overdue)).map(({ key }) => key));
     await orders.changeEach(
