@@ -191,8 +191,9 @@ export class OutboxRelay {
   /** What was confirmed and is still to be taken out: since the last clearing, and before it. */
   private done = new Map<string, string[]>();
   private due = new Map<string, string[]>();
-  /** Ids that were confirmed since the sweep before last: a document that was read before they were cleared has them. */
+  /** Ids confirmed during this lease time and the one before: a document that is not cleared yet has them still. */
   private confirmed = [new Set<string>(), new Set<string>()];
+  private confirmedSince = 0;
   /** The version at which all that a document's outbox held was confirmed, or waits here. */
   private readonly versions = new Map<string, number>();
   private readonly requests: Requests;
@@ -359,7 +360,10 @@ export class OutboxRelay {
   /** Takes over the outboxes whose lease has ended, and renews the lease of those that wait here. */
   private async sweep(): Promise<void> {
     const now = Date.now();
-    this.confirmed = [new Set(), this.confirmed[0]];
+    if (now - this.confirmedSince > LEASE_MS) {
+      this.confirmed = [new Set(), this.confirmed[0]];
+      this.confirmedSince = now;
+    }
     const due = await this.adapter.find({
       query: { outboxDueAt: { $lte: now } },
       sort: "outboxDueAt",
