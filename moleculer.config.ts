@@ -10,7 +10,7 @@ import { HUB_STARTED } from "./mixins/hub";
 import { Metrics } from "./mixins/metrics";
 import { actionMetrics, handlerMetrics } from "./mixins/metrics-handlers";
 import { timed } from "./mixins/metrics-store";
-import { Requests } from "./mixins/requests";
+import { Requests, requestsFirst } from "./mixins/requests";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
 import { openTracing } from "./mixins/tracing";
@@ -83,6 +83,7 @@ export async function brokerOptions(config: Config, database: Database): Promise
         },
       },
       patientTransporter,
+      requestsFirst,
       contracts,
       handlerMetrics,
       actionMetrics,

@@ -1,7 +1,15 @@
 import type { IncomingMessage } from "node:http";
-import { RateLimiterMemory, type RateLimiterAbstract, type RateLimiterRes } from "rate-limiter-flexible";
+import {
+  RateLimiterMemory,
+  RateLimiterMongo,
+  type RateLimiterAbstract,
+  type RateLimiterRes,
+} from "rate-limiter-flexible";
+import { createHash } from "node:crypto";
 import type { Config } from "../config";
 import { TooManyRequestsError } from "../contracts/errors";
+import type { MongoDatabase } from "../store/mongo/database";
+import type { Database } from "../store/types";
 
 const MINUTE = 60;
 const LOGIN_WINDOW = 15 * 60;
@@ -9,10 +17,13 @@ const LOGIN_WINDOW = 15 * 60;
 const limiter = (points: number | "off", duration: number): RateLimiterAbstract | null =>
   points === "off" ? null : new RateLimiterMemory({ points, duration });
 
+/** Whoever reads the store need not learn who tried to log in, and from where. */
+const digest = (text: string): string => createHash("sha256").update(text).digest("base64url");
+
 const tooMany = (result: RateLimiterRes): TooManyRequestsError =>
   new TooManyRequestsError(Math.max(1, Math.ceil(result.msBeforeNext / 1000)));
 
-/** How many requests a user, or an address without a user, may make. */
+/** How many requests a user, or an address without a user, may make; each gateway counts for itself. */
 export class RequestLimit {
   private readonly limiter: RateLimiterAbstract | null;
 
@@ -28,13 +39,35 @@ export class RequestLimit {
   }
 }
 
-/** How often a login may fail, for each account and, apart from that, for each address. */
+/**
+ * How often a login may fail, for each account and, apart from that, for each address. On MongoDB all nodes
+ * count together.
+ */
 export class LoginLimit {
-  private readonly limiter: RateLimiterAbstract | null;
+  private readonly memory: RateLimiterAbstract | null;
+  private mongo: RateLimiterAbstract | null = null;
   private readonly underWay = new UnderWay();
 
-  constructor({ LOGIN_RATE_LIMIT }: Config) {
-    this.limiter = limiter(LOGIN_RATE_LIMIT, LOGIN_WINDOW);
+  constructor(
+    { LOGIN_RATE_LIMIT }: Config,
+    private readonly database: Database,
+  ) {
+    this.memory = limiter(LOGIN_RATE_LIMIT, LOGIN_WINDOW);
+  }
+
+  private get limiter(): RateLimiterAbstract | null {
+    const { memory, database } = this;
+    if (!memory || this.mongo || database.kind !== "mongodb") return this.mongo ?? memory;
+    const { db } = (database as MongoDatabase).connection;
+    if (!db) return memory;
+    this.mongo = new RateLimiterMongo({
+      storeClient: db,
+      tableName: "login_failures",
+      points: memory.points,
+      duration: LOGIN_WINDOW,
+      insuranceLimiter: memory,
+    });
+    return this.mongo;
   }
 
   /**
@@ -46,7 +79,7 @@ export class LoginLimit {
     if (!limiter) return check();
     const entered: string[] = [];
     try {
-      for (const key of [`account:${email.toLowerCase()}`, `address:${address}`]) {
+      for (const key of [`account:${digest(email.toLowerCase())}`, `address:${digest(address)}`]) {
         await this.enter(limiter, key);
         entered.push(key);
       }

@@ -1,7 +1,14 @@
+import type { Middleware, ServiceBroker } from "moleculer";
+import type { BatchHandler, Delivery, Outcome } from "../channels/types";
+
 /** With so many waiting, requests go before the work behind them, */
 const BUSY = 8;
 /** and for so many milliseconds longer: those who were answered just now come with their next. */
 const LINGER_MS = 50;
+
+/** While requests wait, messages get one part of the time in so many; and no batch waits longer than this (ms). */
+const SHARE = 5;
+const LONGEST_WAIT_MS = 500;
 
 /**
  * The HTTP requests that wait for their answer on this node. Who asks wants to be answered; what was accepted
@@ -10,6 +17,7 @@ const LINGER_MS = 50;
 export class Requests {
   private count = 0;
   private busyUntil = 0;
+  private lastTurn: Promise<void> = Promise.resolve();
 
   /** A request came in; call what is returned when its answer has ended. */
   begin(): () => void {
@@ -24,4 +32,32 @@ export class Requests {
   get busy(): boolean {
     return this.count >= BUSY || performance.now() < this.busyUntil;
   }
+
+  /** Runs a batch of messages; while requests wait one after the other, each as long after the last as its share is. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.busy) return work();
+    let end: () => void = () => undefined;
+    const before = this.lastTurn;
+    this.lastTurn = new Promise((resolve) => (end = resolve));
+    await Promise.race([before, pause(LONGEST_WAIT_MS)]);
+    const began = performance.now();
+    try {
+      return await work();
+    } finally {
+      const rest = (SHARE - 1) * (performance.now() - began);
+      void pause(this.busy ? Math.min(rest, LONGEST_WAIT_MS) : 0).then(end);
+    }
+  }
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Requests before messages, also where the messages come from servers; the embedded log sees to it itself. */
+export const requestsFirst: Middleware = {
+  name: "RequestsFirst",
+  localChannel(this: ServiceBroker, next: BatchHandler): BatchHandler {
+    if (this.hub.database.kind === "sqlite") return next;
+    return async (payloads: unknown[], deliveries: Delivery[]): Promise<void | Outcome[]> =>
+      this.hub.requests.inTurn(async () => next(payloads, deliveries));
+  },
+} as unknown as Middleware;

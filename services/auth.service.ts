@@ -78,7 +78,7 @@ export default defineService(({ broker, config, database }) => {
   const keys = database.adapter<SigningKey>({ name: "signing_keys" });
   const rosters = database.adapter<Roster>({ name: "rosters" });
   const revocations = database.adapter<Revocation>({ name: "revocations", indexes: [{ fields: ["until"] }] });
-  const limit = new LoginLimit(config);
+  const limit = new LoginLimit(config, database);
   let signer: TokenSigner | null = null;
   /** Verified for unknown addresses too, so that the time of an answer does not tell who has an account. */
   let decoy = "";

@@ -3,6 +3,7 @@ import type { LoggerInstance } from "moleculer";
 import { BehindFailedError, type Settled } from "../run-batch";
 import { HEADERS, type Delivery, type HubChannel } from "../types";
 import type { Verdict } from "../retry";
+import { Merger, type Run } from "./merger";
 import { decode, headersOf, keyOf, textOf } from "./message";
 import { PartitionState } from "./partition";
 import { Slots } from "./slots";
@@ -28,6 +29,8 @@ type Fate = { done: true } | { done: false; delay: number; attempted: boolean };
 
 const DONE: Fate = { done: true };
 const HEARTBEAT_MS = 500;
+/** Partitions whose messages are under way side by side; `maxInFlight` bounds the messages. */
+const PARTITIONS_AT_ONCE = 64;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 10_000;
 /** When a dead letter cannot be stored its message waits, and everything behind it. */
@@ -42,6 +45,7 @@ export class GroupConsumer {
   private consumer: Consumer | null = null;
   private readonly partitions = new Map<string, PartitionState>();
   private readonly slots = new Map<string, Slots>();
+  private readonly runners = new Map<string, Run>();
   private busy = new Set<Promise<void>>();
   private stopped = false;
   private timer: NodeJS.Timeout | null = null;
@@ -93,7 +97,7 @@ export class GroupConsumer {
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: 4,
+        partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
         eachBatch: (payload) => this.track(this.each(payload)),
       });
     } catch (error) {
@@ -170,8 +174,7 @@ export class GroupConsumer {
     await slots.take(todo.length);
     let errors: (Error | null)[];
     try {
-      const outcomes = await this.handling.run(
-        chan,
+      const outcomes = await this.runnerOf(chan)(
         todo.map(({ payload }) => payload),
         todo.map(({ delivery }) => delivery),
       );
@@ -262,6 +265,18 @@ export class GroupConsumer {
       headers: headersOf(message),
       attempt,
     };
+  }
+
+  /** What runs the messages of a channel; a handler of one message at a time gains nothing by a merged batch. */
+  private runnerOf(chan: HubChannel): Run {
+    let runner = this.runners.get(chan.name);
+    if (!runner) {
+      const run: Run = (payloads, deliveries) => this.handling.run(chan, payloads, deliveries);
+      const merger = chan.batch ? new Merger(chan.batch, run) : null;
+      runner = merger ? (payloads, deliveries) => merger.run(payloads, deliveries) : run;
+      this.runners.set(chan.name, runner);
+    }
+    return runner;
   }
 
   private slotsOf(chan: HubChannel): Slots {

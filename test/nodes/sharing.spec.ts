@@ -55,6 +55,20 @@ describeOnServers("two gateways and two workers", () => {
   );
 
   test(
+    "failed logins are counted together",
+    async () => {
+      const { email, password } = await signUp(mesh.guest);
+      const login = (url: string | undefined, secret: string) =>
+        new Client(url ?? "").post("/api/auth/login", { email, password: secret });
+      const [one, two] = mesh.gateways.map(({ url }) => url);
+      for (let i = 0; i < 5; i++)
+        for (const url of [one, two]) expect((await login(url, "wrong password")).status).toBe(401);
+      for (const url of [one, two]) expect((await login(url, password)).status).toBe(429);
+    },
+    NODES_TIMEOUT,
+  );
+
+  test(
     "a user's notifications reach the sockets on whichever gateway they are, each once",
     async () => {
       const { client } = await signUp(mesh.guest);
