@@ -72,7 +72,9 @@ export class Rabbit {
       await run(channel);
       await channel.close();
     } catch (error) {
-      if ((error as { code?: number }).code !== 404) throw error;
+      // What was asked when the channel closes gets its close frame, not an error.
+      const { code, fields } = error as { code?: number; fields?: { replyCode?: number } };
+      if ((code ?? fields?.replyCode) !== 404) throw error;
     } finally {
       await connection.close();
     }
