@@ -6,9 +6,11 @@ const BUSY = 8;
 /** and for so many milliseconds longer: those who were answered just now come with their next. */
 const LINGER_MS = 50;
 
-/** While requests wait, messages get one part of the time in so many; and no batch waits longer than this (ms). */
+/** While requests wait, messages get one part of the time in so many. */
 const SHARE = 5;
-const LONGEST_WAIT_MS = 500;
+/** The longest rest between two batches, and the longest that one waits for those before it, in milliseconds. */
+const LONGEST_REST_MS = 500;
+const LONGEST_WAIT_MS = 5_000;
 
 /**
  * The HTTP requests that wait for their answer on this node. Who asks wants to be answered; what was accepted
@@ -45,7 +47,7 @@ export class Requests {
       return await work();
     } finally {
       const rest = (SHARE - 1) * (performance.now() - began);
-      void pause(this.busy ? Math.min(rest, LONGEST_WAIT_MS) : 0).then(end);
+      void pause(this.busy ? Math.min(rest, LONGEST_REST_MS) : 0).then(end);
     }
   }
 }
