@@ -5,5 +5,7 @@ module.exports = {
   testMatch: ["<rootDir>/test/**/*.spec.ts"],
   setupFilesAfterEnv: ["<rootDir>/test/support/retries.ts"],
   testTimeout: 60_000,
+  // Jest leaves one core free; the suites wait more than they work.
+  maxWorkers: "100%",
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/data", "<rootDir>/.servers"],
 };
