@@ -371,8 +371,8 @@ export class OutboxRelay {
     });
     if (due.length === 0) return;
     const claimed = await this.adapter.updateEach(
-      due.map(({ _id, version }) => ({
-        query: { _id, version },
+      due.map(({ _id, version, outboxDueAt }) => ({
+        query: { _id, version, outboxDueAt },
         update: { $set: { outboxDueAt: now + LEASE_MS, outboxOwner: this.owner } },
       })),
     );

@@ -96,6 +96,25 @@ describe("the relay", () => {
     expect(sentIds()).toEqual(["a", "b", "c"]);
   });
 
+  test("an outbox whose node is gone is taken over by one of those who look, and by no second", async () => {
+    await stored(entry("a"));
+    await adapter.updateMany(
+      { _id: "thing" },
+      { $set: { outboxDueAt: Date.now() - 1, outboxOwner: "node-gone" } },
+    );
+    // The other looks at the same moment: it has read the outbox before this one has taken it.
+    const find = adapter.find.bind(adapter);
+    jest.spyOn(adapter, "find").mockImplementationOnce(async (options) => {
+      const due = await find(options);
+      const lease = { outboxDueAt: Date.now() + 60_000, outboxOwner: "node-b" };
+      await adapter.updateMany({ _id: "thing" }, { $set: lease });
+      return due;
+    });
+    await waitFor(() => jest.mocked(adapter.find).mock.calls.length >= 2);
+    expect(await now()).toMatchObject({ outboxOwner: "node-b" });
+    expect(publish).not.toHaveBeenCalled();
+  });
+
   test("a message that can't be sent stays in the store and holds nobody else up", async () => {
     await stored(entry("too-large"), entry("b"));
     await adapter.insert({ _id: "other", version: 1, outbox: [entry("c")], outboxOwner: OWNER });
