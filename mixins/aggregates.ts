@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import { COMMANDS } from "../contracts/commands";
 import { messageId, messageType, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
@@ -6,7 +7,7 @@ import { EVENTS } from "../contracts/events";
 import { newId } from "../contracts/ids";
 import type { Decision, Draft, Now } from "../domain/types";
 import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../store/types";
-import { LEASE_MS, OutboxRelay, type OutboxEntry, type OutboxFields } from "./outbox";
+import { backlogOf, LEASE_MS, OutboxRelay, UNSENT, type OutboxEntry, type OutboxFields } from "./outbox";
 import { store } from "./store";
 import type { Tracing } from "./tracing";
 import { HUB_STARTED } from "./hub";
@@ -56,6 +57,11 @@ interface Written<S extends State> {
 }
 
 const ROUNDS = 25;
+
+/** Before round number `round` (from 0) of a race: writers that met several times step out of each other's way. */
+export async function stepAside(round: number): Promise<void> {
+  if (round > 2) await pause(Math.random() * Math.min(2 ** round, 64));
+}
 
 export function clock(): Now {
   const now = new Date();
@@ -124,9 +130,7 @@ export class Aggregates<S extends State> {
     for (const change of changes) open.set(change.id, [...(open.get(change.id) ?? []), change]);
     for (let round = 0; open.size > 0; round++) {
       if (round === ROUNDS) throw new ConflictError("WRITE_CONFLICT", "Too many writers at once; try again.");
-      // Writers that met several times step out of each other's way.
-      if (round > 2)
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** round, 64)));
+      await stepAside(round);
       const lost = await this.attempt(open, results);
       open = new Map([...open].filter(([id]) => lost.has(id)));
     }
@@ -185,10 +189,14 @@ export class Aggregates<S extends State> {
     return current === before ? null : current;
   }
 
+  /** How many aggregates have messages that are not sent, and how old (seconds) the oldest is. */
+  backlog(): Promise<{ pending: number; oldestSeconds: number }> {
+    return backlogOf(this.adapter as unknown as StoreAdapter<OutboxFields>);
+  }
+
   /** What is still to be sent, the longest due first; `limit` aggregates at most. */
   async unsent(limit: number): Promise<UnsentMessages[]> {
-    const query = { outboxDueAt: { $exists: true } };
-    const found = await this.adapter.find({ query, sort: "outboxDueAt", limit });
+    const found = await this.adapter.find({ query: UNSENT, sort: "outboxDueAt", limit });
     return found.map(({ _id: id, outbox, outboxOwner: owner }) => ({
       id,
       ...(owner && { owner }),

@@ -15,6 +15,7 @@ import {
 import type { Decision, Now } from "../domain/types";
 import type { Query, StoreAdapter } from "../store/types";
 import { Aggregates, type Cause, type Change } from "./aggregates";
+import { timeRange } from "./paging";
 import { Sweep } from "./sweep";
 
 /** What a list of dead letters may be narrowed by. */
@@ -174,9 +175,8 @@ export class DeadLetterStore {
 
 /** @throws ValidationError when the time ends before it begins */
 export function letterQuery({ from, to, ...exact }: LetterFilter): Query {
-  const time = { ...(from && { $gte: iso(from) }), ...(to && { $lt: iso(to) }) };
-  if (time.$gte && time.$lt && time.$gte >= time.$lt) throw ValidationError.of("/to", "must be after from");
-  return { ...exact, ...(Object.keys(time).length > 0 && { failedAt: time }) };
+  if (from && to && Date.parse(from) >= Date.parse(to)) throw ValidationError.of("/to", "must be after from");
+  return { ...exact, ...timeRange("failedAt", { from, to }) };
 }
 
 /** The publisher's own headers: those of the transports speak of one delivery. */
@@ -191,6 +191,3 @@ const causeOf = ({ id, messageId, correlationId }: DeadLetter): Cause => ({
 
 const idOr = (value: unknown, other: string): string =>
   typeof value === "string" && value.length > 0 && value.length <= 255 ? value : other;
-
-/** Times are compared as text: all in UTC with milliseconds. */
-const iso = (time: string): string => new Date(time).toISOString();

@@ -6,7 +6,7 @@ import { ORDER_STATUSES } from "../contracts/events";
 import type { StoreAdapter } from "../store/types";
 import { Inbox } from "./metrics-inbox";
 import { Counters, Histograms } from "./metrics-series";
-import type { OutboxFields } from "./outbox";
+import { backlogOf, type OutboxFields } from "./outbox";
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A count of all orders that took longer than this (ms) is left alone for so many times as long. */
@@ -171,18 +171,15 @@ export class Metrics {
   }
 
   private async readOutboxes(): Promise<void> {
-    const waiting = { outboxDueAt: { $exists: true } };
     const services = new Map<string, { pending: number; oldest: number }>();
     await Promise.all(
       this.outboxes.map(async ({ service, adapter }) => {
-        const [pending, [first]] = await Promise.all([
-          adapter.count({ query: waiting }),
-          adapter.find({ query: waiting, sort: "outboxDueAt", limit: 1 }),
-        ]);
-        const since = first?.outbox[0]?.message.timestamp;
-        const age = since ? Math.max(0, Date.now() - Date.parse(since)) / 1000 : 0;
+        const { pending, oldestSeconds } = await backlogOf(adapter);
         const sum = services.get(service) ?? { pending: 0, oldest: 0 };
-        services.set(service, { pending: sum.pending + pending, oldest: Math.max(sum.oldest, age) });
+        services.set(service, {
+          pending: sum.pending + pending,
+          oldest: Math.max(sum.oldest, oldestSeconds),
+        });
       }),
     );
     if (services.size === 0) return;

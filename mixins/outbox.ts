@@ -23,6 +23,21 @@ export interface OutboxFields extends Document {
   outboxDueAt?: number;
 }
 
+/** Documents that still have something to send; the longest due first, by `outboxDueAt`. */
+export const UNSENT = { outboxDueAt: { $exists: true } };
+
+/** How many documents of a collection have messages that are not sent, and how old (seconds) the oldest is. */
+export async function backlogOf(
+  adapter: StoreAdapter<OutboxFields>,
+): Promise<{ pending: number; oldestSeconds: number }> {
+  const [pending, [first]] = await Promise.all([
+    adapter.count({ query: UNSENT }),
+    adapter.find({ query: UNSENT, sort: "outboxDueAt", limit: 1 }),
+  ]);
+  const since = first?.outbox[0]?.message.timestamp;
+  return { pending, oldestSeconds: since ? Math.max(0, Date.now() - Date.parse(since)) / 1000 : 0 };
+}
+
 /** How long a node may take to send an outbox before others may, in milliseconds. */
 export const LEASE_MS = 10_000;
 const SWEEP_MS = 1_000;
@@ -270,7 +285,7 @@ export class OutboxRelay {
    * what it had before. Messages of it that wait here already keep their places.
    */
   send(documentId: string, version: number, fresh: OutboxEntry[], earlier: OutboxEntry[] = []): void {
-    const unsent = earlier.filter(({ id }) => !this.confirmed.some((ids) => ids.has(id)));
+    const unsent = earlier.filter((entry) => !this.isConfirmed(entry));
     const entries = [...unsent, ...fresh];
     const commands = entries.filter((entry) => isCommand(entry.message));
     const events = entries.filter((entry) => !isCommand(entry.message));
@@ -284,7 +299,11 @@ export class OutboxRelay {
 
   /** Whether each of these was confirmed to this node: a write of their document may leave them out. */
   areConfirmed(entries: OutboxEntry[]): boolean {
-    return entries.every(({ id }) => this.confirmed.some((ids) => ids.has(id)));
+    return entries.every((entry) => this.isConfirmed(entry));
+  }
+
+  private isConfirmed({ id }: OutboxEntry): boolean {
+    return this.confirmed.some((ids) => ids.has(id));
   }
 
   /** A write of this document has taken out what was confirmed. */

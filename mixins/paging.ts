@@ -107,3 +107,11 @@ export async function oldestFirst<D extends Document & { position: number }>(
 
 /** A cursor must be of the same owner's list, but filters may have changed meanwhile. */
 const scope = ({ userId }: Query): Query => (userId === undefined ? {} : { userId });
+
+/** The part of a query that a time (ISO 8601) is in: `from` is inclusive, `to` is not. */
+export function timeRange(field: string, { from, to }: { from?: string; to?: string }): Query {
+  // Times are compared as text: all in UTC with milliseconds.
+  const iso = (time: string): string => new Date(time).toISOString();
+  if (!from && !to) return {};
+  return { [field]: { ...(from && { $gte: iso(from) }), ...(to && { $lt: iso(to) }) } };
+}

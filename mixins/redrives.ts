@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { RedriveAllBody } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
@@ -194,14 +195,6 @@ const openOf = ({ _id, filter, createdAt }: Redrive): Query => ({
   ],
 });
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}
+/** Waits, and no longer than until the signal. */
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  setTimeout(ms, undefined, { signal }).catch(() => undefined);

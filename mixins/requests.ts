@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
 import type { BatchHandler, Delivery, Outcome } from "../channels/types";
 
@@ -51,8 +52,6 @@ export class Requests {
     }
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Requests before messages, also where the messages come from servers; the embedded log sees to it itself. */
 export const requestsFirst: Middleware = {

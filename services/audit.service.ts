@@ -8,7 +8,7 @@ import { dashboard, dashboardOf, type Dashboard } from "../domain/projections/da
 import { deadLetters } from "../mixins/dead-letters";
 import { EventLog, type Entry } from "../mixins/event-log";
 import { defineService } from "../mixins/hub";
-import { oldestFirst } from "../mixins/paging";
+import { oldestFirst, timeRange } from "../mixins/paging";
 import { ReadModels } from "../mixins/read-models";
 import { Replays } from "../mixins/replays";
 import { answer, bodyOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -66,11 +66,10 @@ export default defineService(({ broker, database }) => {
     actions: {
       list: async (ctx: HttpContext) => {
         const { type, from, to, limit, after, ...exact } = queryOf(ctx, AuditQuery);
-        const time = { ...(from && { $gte: iso(from) }), ...(to && { $lt: iso(to) }) };
         const query: Query = {
           ...exact,
           ...(type && { eventType: type }),
-          ...(Object.keys(time).length > 0 && { timestamp: time }),
+          ...timeRange("timestamp", { from, to }),
         };
         const page = await oldestFirst(log.entries, query, {
           ...(limit && { limit }),
@@ -115,6 +114,3 @@ export default defineService(({ broker, database }) => {
     started: () => replays.begin(),
   };
 });
-
-/** Times are compared as text: all in UTC with milliseconds. */
-const iso = (time: string): string => new Date(time).toISOString();

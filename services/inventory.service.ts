@@ -15,7 +15,7 @@ import {
   type Verdict,
 } from "../domain/seats";
 import type { Decision, Draft } from "../domain/types";
-import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { aggregates, Aggregates, stepAside, type Cause } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { queryOf, type HttpContext } from "../mixins/request";
@@ -78,8 +78,7 @@ export default defineService(({ broker }) => {
     cause: Cause,
   ): Promise<Map<string, Verdict>> {
     for (let round = 0; round < 50; round++) {
-      if (round > 2)
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** round, 64)));
+      await stepAside(round);
       const found = await stocks.adapter.findByIds(planIds);
       const {
         verdicts,

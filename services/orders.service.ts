@@ -296,6 +296,15 @@ export default defineService(({ broker, config }) => {
     );
   }
 
+  /** How many orders have each status, and how many are stuck. */
+  async function counts() {
+    const [byStatus, stuck] = await Promise.all([
+      orders.adapter.groupBy({ by: "status" }),
+      orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
+    ]);
+    return { orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])), stuck };
+  }
+
   const sweep = new Sweep(broker, "orders.saga", 1_000, askForOverdue);
   const consume = { batch: 256, maxInFlight: 1024, handler: record };
 
@@ -362,36 +371,26 @@ export default defineService(({ broker, config }) => {
       /** What the metrics tell of orders: from indexes alone, whatever the store holds. */
       counts: {
         visibility: "public",
-        handler: async () => {
-          const [byStatus, stuck] = await Promise.all([
-            orders.adapter.groupBy({ by: "status" }),
-            orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
-          ]);
-          return { orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])), stuck };
-        },
+        handler: counts,
       },
 
       /** The part of the dashboard that orders know. */
       stats: {
         visibility: "public",
         handler: async () => {
-          const [byStatus, revenue, stuck, pending, oldest] = await Promise.all([
-            orders.adapter.groupBy({ by: "status" }),
+          const [counted, revenue, outbox] = await Promise.all([
+            counts(),
             orders.adapter.groupBy({
               query: { status: { $in: ["PAID", "ACTIVE"] } },
               by: "total.currency",
               sum: "total.amount",
             }),
-            orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
-            orders.adapter.count({ query: { outboxDueAt: { $exists: true } } }),
-            orders.adapter.find({ query: { outboxDueAt: { $exists: true } }, sort: "outboxDueAt", limit: 1 }),
+            orders.backlog(),
           ]);
-          const first = oldest[0]?.outbox[0]?.message.timestamp;
           return {
-            orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])),
+            ...counted,
             revenue: revenue.map(({ key: currency, sum: amount }) => ({ currency, amount })),
-            outbox: { pending, oldestSeconds: first ? (Date.now() - Date.parse(first)) / 1000 : 0 },
-            stuck,
+            outbox,
           };
         },
       },
