@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { parseArgs } from "node:util";
+import { print, readOptions, run, whole } from "../scripts/program";
 import { table } from "./lib/table";
 import { accept } from "./sections/accept";
 import { adapters } from "./sections/adapters";
@@ -25,7 +25,7 @@ SECTION is ${Object.keys(SECTIONS).join(", ")}; all of them by default. It start
 temporary folders, and ends it. With MONGO_URL, COMMANDS_URL and EVENTS_URL set it runs on those servers:
   npm run servers -- run npm run bench`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(USAGE, {
   allowPositionals: true,
   options: {
     connections: { type: "string", default: "64" },
@@ -33,37 +33,29 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "3" },
     orders: { type: "string", default: "5000" },
     events: { type: "string", default: "1000000" },
-    help: { type: "boolean", default: false },
   },
 });
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const unknown = positionals.filter((name) => !(name in SECTIONS));
-  if (values.help || unknown.length > 0) {
-    process.stdout.write(`${USAGE}\n`);
-    process.exitCode = unknown.length > 0 ? 1 : 0;
-    return;
-  }
+  if (unknown.length > 0)
+    throw new Error(
+      `There is no section ${unknown.join(", ")}; there are ${Object.keys(SECTIONS).join(", ")}.`,
+    );
   const options: Options = {
-    connections: Number(values.connections),
-    seconds: Number(values.seconds),
-    rounds: Number(values.rounds),
-    orders: Number(values.orders),
-    events: Number(values.events),
+    connections: whole("--connections", values.connections),
+    seconds: whole("--seconds", values.seconds),
+    rounds: whole("--rounds", values.rounds),
+    orders: whole("--orders", values.orders),
+    events: whole("--events", values.events),
   };
   const where = onServers() ? "real servers" : "embedded";
-  process.stdout.write(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), ${where}\n`);
+  print(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), ${where}`);
   for (const name of positionals.length > 0 ? positionals : Object.keys(SECTIONS)) {
     const { title, rows, notes } = await (SECTIONS[name] as (options: Options) => Promise<Report>)(options);
-    process.stdout.write(`\n${title}\n${table(rows)}\n${notes.map((note) => `  ${note}\n`).join("")}`);
+    print(`\n${title}\n${table(rows)}${notes.map((note) => `\n  ${note}`).join("")}`);
   }
+  return 0;
 }
 
-main().then(
-  // Clients of brokers may hold the loop: the work is done.
-  () => process.exit(),
-  (error: Error) => {
-    process.stderr.write(`${error.stack ?? error.message}\n`);
-    process.exit(1);
-  },
-);
+run(main);

@@ -11,31 +11,21 @@ interface AdminValues {
   "admin-password"?: string;
 }
 
-/** An administrator's client of a running hub. @throws Error that says what is missing */
-export async function adminOf(url: string | undefined, values: AdminValues): Promise<HubClient> {
+/** A client of the hub at a URL, or at HUB_URL, or here. @throws Error when none answers */
+export async function hubAt(url: string | undefined): Promise<HubClient> {
   const base = (url ?? process.env.HUB_URL ?? "http://localhost:3000").replace(/\/$/, "");
   const hub = new HubClient(base);
   await hub.get("/health/live").catch(() => {
     throw new Error(`No hub answers at ${base}. Start one with npm start.`);
   });
+  return hub;
+}
+
+/** An administrator's client of a running hub. @throws Error that says what is missing */
+export async function signInAdmin(hub: HubClient, values: AdminValues): Promise<HubClient> {
   const password = values["admin-password"];
   if (!password) throw new Error("This needs --admin-password (or ADMIN_PASSWORD).");
   const credentials = { email: values["admin-email"], password };
   const { body } = await hub.ok(hub.post<{ accessToken: string }>("/api/auth/login", credentials));
   return hub.as(body.accessToken);
-}
-
-/** Runs a script: its number is the exit code, an error is one line and 2. */
-export function run(main: () => Promise<number>): void {
-  main().then(
-    (code) => (process.exitCode = code),
-    (error: Error) => {
-      process.stderr.write(`${error.message}\n`);
-      process.exitCode = 2;
-    },
-  );
-}
-
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

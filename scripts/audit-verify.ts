@@ -1,9 +1,9 @@
-import { parseArgs } from "node:util";
 import { table } from "../bench/lib/table";
 import { byDay, type SealedDay } from "../domain/seals";
 import type { SealCheck, Verification } from "../mixins/seals";
-import { ADMIN_OPTIONS, adminOf, print, run } from "./admin";
+import { ADMIN_OPTIONS, hubAt, signInAdmin } from "./admin";
 import type { HubClient } from "./demo/client";
+import { print, readOptions, run } from "./program";
 
 const USAGE = `npm run audit:verify -- [--url URL] [--head HASH] --admin-password PASSWORD
 
@@ -15,21 +15,16 @@ the password may come as ADMIN_PASSWORD. Exit code 1: something is not as it was
 /** Flaws that are named; the rest is a number. */
 const SHOWN = 20;
 
-const { values } = parseArgs({
+const { values } = readOptions(USAGE, {
   options: {
     ...ADMIN_OPTIONS,
     url: { type: "string" },
     head: { type: "string" },
-    help: { type: "boolean", default: false },
   },
 });
 
 async function main(): Promise<number> {
-  if (values.help) {
-    print(USAGE);
-    return 0;
-  }
-  const { checks, unsealed } = await readAll(await adminOf(values.url, values));
+  const { checks, unsealed } = await readAll(await signInAdmin(await hubAt(values.url), values));
   const days = byDay(checks);
   print(table([["day", "events", "seals", "late", "", "hash"], ...days.map(row)]));
   const flaws = days.flatMap((day) => day.flaws);

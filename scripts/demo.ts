@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { parseArgs } from "node:util";
 import { ms, percentile } from "../bench/lib/stats";
 import { table } from "../bench/lib/table";
+import { ADMIN_OPTIONS, hubAt, signInAdmin } from "./admin";
 import { checkBooks, limitedPlan, names, type Check } from "./demo/books";
-import { HubClient } from "./demo/client";
+import type { HubClient } from "./demo/client";
 import { showOperations } from "./demo/operations";
 import { Progress } from "./demo/progress";
 import { hasEnded, jobsOf, placeAll, waitForAll, type Job } from "./demo/run";
 import { outcomeOf, scenarios, type LimitedPlan, type Scenario } from "./demo/scenarios";
+import { print, readOptions, run, whole } from "./program";
 
 const USAGE = `npm run demo -- [URL] [--orders 300] [--users 8] [--admin-password PASSWORD]
 
@@ -15,40 +16,35 @@ Places a few hundred mixed orders on a running hub and shows what became of them
 URL is that of the hub, http://localhost:3000 by default (or HUB_URL). With the administrator's password
 (or ADMIN_PASSWORD, and ADMIN_EMAIL if it is not admin@hub.local) it also checks that the books balance,
 and breaks the payment provider for a moment, to leave dead letters and a stuck order to look at
-(not with --no-dead-letters).`;
+(not with --no-dead-letters). Exit code 1: something is not as it should be.`;
 
 /** Orders under way at once, and how long all of them may take to end. */
 const WIDTH = 16;
 const TIMEOUT_MS = 90_000;
 const FREE_SEATS = 10;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(USAGE, {
   allowPositionals: true,
   options: {
     orders: { type: "string", default: "300" },
     users: { type: "string", default: "8" },
-    "admin-email": { type: "string", default: process.env.ADMIN_EMAIL || "admin@hub.local" },
-    "admin-password": { type: "string", default: process.env.ADMIN_PASSWORD },
+    ...ADMIN_OPTIONS,
     "no-dead-letters": { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
   },
 });
 
 async function main(): Promise<number> {
-  if (values.help) return print(USAGE, 0);
-  const url = (positionals[0] ?? process.env.HUB_URL ?? "http://localhost:3000").replace(/\/$/, "");
-  const hub = new HubClient(url);
-  await hub.get("/health/live").catch(() => {
-    throw new Error(`No hub answers at ${url}. Start one with npm start.`);
-  });
-  const admin = await signInAdmin(hub);
-  const users = await Promise.all(Array.from({ length: Number(values.users) }, () => register(hub)));
+  const orders = whole("--orders", values.orders);
+  const people = whole("--users", values.users);
+  const hub = await hubAt(positionals[0]);
+  const admin = values["admin-password"] ? await signInAdmin(hub, values) : null;
+  const users = await Promise.all(Array.from({ length: people }, () => register(hub)));
   const limited: LimitedPlan = admin ? await limitedPlan(admin, FREE_SEATS) : { planId: "workshop" };
-  const plan = scenarios(Number(values.orders), limited);
+  const plan = scenarios(orders, limited);
   const jobs = jobsOf(plan, users);
   const faults: string[] = [];
 
-  print(`${jobs.length} orders from ${users.length} users to ${url}\n`);
+  print(`${jobs.length} orders from ${users.length} users to ${hub.url}\n`);
   const placing = new Progress("placed", jobs.length);
   await placeAll(jobs, { width: WIDTH, progress: placing, faults });
   placing.end();
@@ -80,19 +76,13 @@ async function main(): Promise<number> {
   if (admin && !values["no-dead-letters"]) {
     const shown = await showOperations(admin, users);
     if (shown.length > 0)
-      print(`\nFor the operator (${url}/#/admin/dead-letters, or at the REPL: dlq list, hub orders --stuck)`);
+      print(
+        `\nFor the operator (${hub.url}/#/admin/dead-letters, or at the REPL: dlq list, hub orders --stuck)`,
+      );
     for (const line of shown) print(`· ${line}`);
   }
-  return print(good ? "\nAll as it should be." : "\nNot as it should be: see ✗ above.", good ? 0 : 1);
-}
-
-async function signInAdmin(hub: HubClient): Promise<HubClient | null> {
-  const password = values["admin-password"];
-  if (!password) return null;
-  const { body } = await hub.ok(
-    hub.post<{ accessToken: string }>("/api/auth/login", { email: values["admin-email"], password }),
-  );
-  return hub.as(body.accessToken);
+  print(good ? "\nAll as it should be." : "\nNot as it should be: see ✗ above.");
+  return good ? 0 : 1;
 }
 
 async function register(hub: HubClient): Promise<HubClient> {
@@ -147,15 +137,4 @@ async function giveSeatsBack(jobs: Job[]): Promise<void> {
   await Promise.all(held.map(({ user, id }) => user.post(`/api/orders/${id}/cancel`)));
 }
 
-function print(text: string, code = 0): number {
-  process.stdout.write(`${text}\n`);
-  return code;
-}
-
-main().then(
-  (code) => (process.exitCode = code),
-  (error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-  },
-);
+run(main);

@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { loadConfig } from "../config";
 import { ROOT } from "../config/paths";
 import { startNode } from "../node";
 import { ADMIN, stock } from "./fuzz/shop";
+import { print, readOptions, run, whole } from "./program";
 
 const USAGE = `npm run fuzz -- [--examples 10] [--seed 1] [--only OPERATION] [--checks all]
 
@@ -29,13 +29,12 @@ const CHECKS = [
   "response_schema_conformance",
 ];
 
-const { values } = parseArgs({
+const { values } = readOptions(USAGE, {
   options: {
     examples: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
     only: { type: "string" },
     checks: { type: "string", default: CHECKS.join(",") },
-    help: { type: "boolean", default: false },
   },
 });
 
@@ -52,7 +51,7 @@ function install(): string | null {
     return null;
   }
   mkdirSync(CACHE, { recursive: true });
-  process.stdout.write(`Installing ${SCHEMATHESIS} ...\n`);
+  print(`Installing ${SCHEMATHESIS} ...`);
   execFileSync("python3", ["-m", "venv", "--clear", VENV], { stdio: "inherit" });
   execFileSync(
     join(VENV, "bin", "pip"),
@@ -66,7 +65,7 @@ function install(): string | null {
 }
 
 /** One run as somebody; true without findings. What schemathesis says is printed as it comes. */
-function run(program: string, url: string, token: string): Promise<boolean> {
+function check(program: string, url: string, token: string): Promise<boolean> {
   const child = spawn(
     program,
     [
@@ -88,17 +87,11 @@ function run(program: string, url: string, token: string): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  if (values.help) {
-    process.stdout.write(`${USAGE}\n`);
-    return 0;
-  }
+  whole("--examples", values.examples);
+  whole("--seed", values.seed, 0);
   const program = install();
-  if (!program) {
-    process.stderr.write(
-      "npm run fuzz needs python3 (3.10 or later) with its venv module; it was not found.\n",
-    );
-    return 2;
-  }
+  if (!program)
+    throw new Error("npm run fuzz needs python3 (3.10 or later) with its venv module; it was not found.");
   const dataDir = mkdtempSync(join(tmpdir(), "hub-fuzz-"));
   const node = await startNode(
     loadConfig({
@@ -119,13 +112,13 @@ async function main(): Promise<number> {
     const results: string[] = [];
     for (const [who, token] of Object.entries({ "a user": user, "an administrator": admin })) {
       const started = Date.now();
-      process.stdout.write(`\n=== As ${who}\n`);
-      const clean = await run(program, url, token);
+      print(`\n=== As ${who}`);
+      const clean = await check(program, url, token);
       results.push(
         `as ${who}: ${clean ? "nothing found" : "FINDINGS"} (${((Date.now() - started) / 1000).toFixed(0)} s)`,
       );
     }
-    process.stdout.write(`\n${results.join("\n")}\n`);
+    print(`\n${results.join("\n")}`);
     return results.every((line) => line.includes("nothing found")) ? 0 : 1;
   } finally {
     await node.stop();
@@ -133,10 +126,4 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: Error) => {
-    process.stderr.write(`${error.stack ?? error.message}\n`);
-    process.exit(1);
-  },
-);
+run(main);

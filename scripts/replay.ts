@@ -1,8 +1,8 @@
-import { parseArgs } from "node:util";
 import { table } from "../bench/lib/table";
 import type { ReplayView } from "../mixins/replays";
-import { ADMIN_OPTIONS, adminOf, print, run } from "./admin";
+import { ADMIN_OPTIONS, hubAt, signInAdmin } from "./admin";
 import { Progress } from "./demo/progress";
+import { print, readOptions, run } from "./program";
 
 const USAGE = `npm run replay -- [PROJECTION] [--from TIME] [--url URL] --admin-password PASSWORD
 
@@ -13,22 +13,17 @@ may come as ADMIN_PASSWORD. Exit code 1: the replay failed, and the live one is 
 
 const EVERY_MS = 300;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(USAGE, {
   allowPositionals: true,
   options: {
     ...ADMIN_OPTIONS,
     url: { type: "string" },
     from: { type: "string" },
-    help: { type: "boolean", default: false },
   },
 });
 
 async function main(): Promise<number> {
-  if (values.help) {
-    print(USAGE);
-    return 0;
-  }
-  const admin = await adminOf(values.url, values);
+  const admin = await signInAdmin(await hubAt(values.url), values);
   const [projection] = positionals;
   if (!projection) {
     const { body } = await admin.ok(admin.get<{ projections: string[] }>("/api/admin/replays"));

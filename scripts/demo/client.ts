@@ -22,7 +22,7 @@ export class HubClient {
   waits = 0;
 
   constructor(
-    private readonly url: string,
+    readonly url: string,
     private readonly token?: string,
   ) {}
 
