@@ -1,13 +1,11 @@
 import { h } from "../dom.js";
 import { api } from "../api.js";
-import { money, time } from "../format.js";
-import { badge, refundBadge } from "../components/badge.js";
 import { cancelButton } from "../components/cancel-order.js";
-import { idChip } from "../components/id.js";
+import { orderColumns } from "../components/order-columns.js";
 import { pageHead } from "../components/page-head.js";
 import { emptyState } from "../components/states.js";
 import { dataTable } from "../components/table.js";
-import { canCancel, isSettled, lineText, watchOrder } from "../models/orders.js";
+import { canCancel, isSettled, watchOrder } from "../models/orders.js";
 import { planNames } from "../models/plans.js";
 
 export function orders({ signal }) {
@@ -45,23 +43,11 @@ export function orders({ signal }) {
       h("a", { class: "btn primary", href: "#/plans" }, "Choose a plan"),
     ),
     columns: [
-      {
-        label: "Order",
-        lead: true,
-        cell: (order) =>
-          h(
-            "a",
-            { class: "row-title", href: `#/orders/${order.id}` },
-            order.items.map((item) => lineText(item, names)).join(", "),
-          ),
-      },
-      {
-        label: "Status",
-        cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)),
-      },
-      { label: "Total", class: "num", cell: (order) => money(order.total) },
-      { label: "Placed", cell: (order) => time(order.createdAt) },
-      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      orderColumns.lines("orders", () => names),
+      orderColumns.status,
+      orderColumns.total,
+      orderColumns.placed,
+      orderColumns.id,
       {
         label: "Actions",
         hideLabel: true,

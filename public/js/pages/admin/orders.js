@@ -1,12 +1,12 @@
 import { h } from "../../dom.js";
 import { api } from "../../api.js";
-import { money, sentence, time } from "../../format.js";
-import { badge, refundBadge } from "../../components/badge.js";
+import { sentence } from "../../format.js";
 import { cancelButton } from "../../components/cancel-order.js";
 import { idChip } from "../../components/id.js";
+import { orderColumns } from "../../components/order-columns.js";
 import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
-import { canCancel, lineText, watchOrder } from "../../models/orders.js";
+import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
 import { filters } from "./filters.js";
 import { adminHead } from "./tabs.js";
@@ -29,25 +29,13 @@ export function adminOrders({ query, signal }) {
     },
     empty: emptyState("No orders", "No order matches."),
     columns: [
-      {
-        label: "Order",
-        lead: true,
-        cell: (order) =>
-          h(
-            "a",
-            { class: "row-title", href: `#/admin/orders/${order.id}` },
-            order.items.map((item) => lineText(item, names)).join(", "),
-          ),
-      },
-      {
-        label: "Status",
-        cell: (order) => h("span", { class: "row" }, badge(order.status), refundBadge(order.refund)),
-      },
+      orderColumns.lines("admin/orders", () => names),
+      orderColumns.status,
       { label: "Reason", cell: (order) => (order.reason ? sentence(order.reason) : "–") },
-      { label: "Total", class: "num", cell: (order) => money(order.total) },
+      orderColumns.total,
       { label: "User", cell: (order) => idChip(order.userId, { label: "user id" }) },
-      { label: "Placed", cell: (order) => time(order.createdAt) },
-      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      orderColumns.placed,
+      orderColumns.id,
       {
         label: "Actions",
         hideLabel: true,

@@ -3,10 +3,10 @@ import { api } from "../../api.js";
 import { duration, number, sentence } from "../../format.js";
 import { badge } from "../../components/badge.js";
 import { cancelButton } from "../../components/cancel-order.js";
-import { idChip } from "../../components/id.js";
+import { orderColumns } from "../../components/order-columns.js";
 import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
-import { canCancel, lineText, watchOrder } from "../../models/orders.js";
+import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
 import { nudgeButton } from "./nudge.js";
 import { adminHead } from "./tabs.js";
@@ -31,16 +31,7 @@ export function stuck({ signal }) {
     load,
     empty: emptyState("No stuck orders", "Every order has moved within its deadline."),
     columns: [
-      {
-        label: "Order",
-        lead: true,
-        cell: (order) =>
-          h(
-            "a",
-            { class: "row-title", href: `#/admin/orders/${order.id}` },
-            order.items.map((item) => lineText(item, names)).join(", "),
-          ),
-      },
+      orderColumns.lines("admin/orders", () => names),
       { label: "Status", cell: (order) => badge(order.status) },
       { label: "Waits for", cell: (order) => sentence(order.owes) },
       {
@@ -54,7 +45,7 @@ export function stuck({ signal }) {
       },
       { label: "Asked again", class: "num", cell: (order) => number(order.asked) },
       { label: "Dead letter", cell: ({ deadLetter }) => letterLink(deadLetter) },
-      { label: "Id", cell: (order) => idChip(order.id, { label: "order id" }) },
+      orderColumns.id,
       {
         label: "Actions",
         hideLabel: true,
