@@ -96,14 +96,21 @@ async function drill(fault: Fault, { admin, customers, shop, ms }: Scene): Promi
 
   const over = await waitFor(() => allOver(admin), PATIENCE).catch(() => false);
   const recoveryMs = over ? Date.now() - mended : null;
-  let found = await audit(admin, shop.accepted, customers);
+  // After an outage nodes find each other again within seconds; until then a gateway may say 503.
+  const look = () => audit(admin, shop.accepted, customers).catch(unlessUnavailable);
+  let found: Findings = await waitFor(look, SETTLE);
   if (over)
     await waitFor(async () => {
       if (isClean(found)) return true;
-      found = await audit(admin, shop.accepted, customers);
+      found = (await look()) ?? found;
       return isClean(found);
     }, SETTLE).catch(() => undefined);
   return { drill: fault.name, orders: shop.accepted.length - before, recoveryMs, found };
+}
+
+function unlessUnavailable(error: Error): null {
+  if (error.message.includes(": 503 ")) return null;
+  throw error;
 }
 
 /** Only those that may still move are read: the list of all grows. */
