@@ -15,11 +15,10 @@ interface PendingWrite {
 type Answer = (lost?: StoreUnavailableError) => void;
 
 /**
- * One SQLite file and its group commit: all writes asked for in one turn of the event loop run in one
- * transaction, each inside a savepoint of its own. Their promises settle when the write-ahead log is on
- * disk; the event loop goes on meanwhile, and what it commits shares the next fsync
- * (docs/adr/0011-the-disk-is-waited-for-beside-the-loop.md). Reads see what is committed. The documents and
- * the embedded channels share this file.
+ * One SQLite file and its group commit: all writes asked for while the disk was busy with the last commit run
+ * in one transaction, each inside a savepoint of its own. Their promises settle when the write-ahead log is on
+ * disk; the event loop goes on meanwhile (docs/adr/0011-the-disk-is-waited-for-beside-the-loop.md). Reads see
+ * what is committed. The documents and the embedded channels share this file.
  */
 export class SqliteEngine {
   private static readonly open = new Map<string, SqliteEngine>();
@@ -30,9 +29,8 @@ export class SqliteEngine {
   private readonly log: number;
   private pending: PendingWrite[] = [];
   private scheduled = false;
-  /** Committed, and not yet known to be on disk; in order. */
-  private committed: Answer[] = [];
-  private flushing: Answer[] = [];
+  /** Committed, and not yet known to be on disk. */
+  private flushing: Answer[] | null = null;
   private broken: StoreUnavailableError | null = null;
   private holders = 0;
   private closed = false;
@@ -110,11 +108,15 @@ export class SqliteEngine {
     if (this.broken) return Promise.reject(this.broken);
     return new Promise<T>((resolve, reject) => {
       this.pending.push({ run, resolve: resolve as (value: unknown) => void, reject });
-      if (!this.scheduled) {
-        this.scheduled = true;
-        setImmediate(() => this.commit());
-      }
+      this.schedule();
     });
+  }
+
+  /** The next commit comes when the disk has the last one: all that is asked for until then is in it. */
+  private schedule(): void {
+    if (this.scheduled || this.flushing || this.pending.length === 0) return;
+    this.scheduled = true;
+    setImmediate(() => this.commit());
   }
 
   private commit(): void {
@@ -147,22 +149,17 @@ export class SqliteEngine {
       for (const write of writes) write.reject(reason);
       return;
     }
-    this.committed.push(...answers);
-    if (this.flushing.length === 0) this.flush();
-  }
-
-  /** Has the system write the log to disk, on a thread of its own, and tells the writes that waited for it. */
-  private flush(): void {
-    this.flushing = this.committed;
-    this.committed = [];
-    if (this.flushing.length > 0) fdatasync(this.log, (error) => this.flushed(error));
+    this.flushing = answers;
+    // On a thread of its own.
+    fdatasync(this.log, (error) => this.closed || this.flushed(error));
   }
 
   private flushed(error: Error | null): void {
-    if (this.closed) return;
     if (error) this.break(error);
-    for (const answer of this.flushing) answer(this.broken ?? undefined);
-    this.flush();
+    const answers = this.flushing ?? [];
+    this.flushing = null;
+    for (const answer of answers) answer(this.broken ?? undefined);
+    this.schedule();
   }
 
   /**
@@ -179,9 +176,11 @@ export class SqliteEngine {
   /** Gives the file back; the last holder's call commits what is pending and closes it. */
   release(): void {
     if (--this.holders > 0 || this.closed) return;
+    this.flushNow();
     this.commit();
     this.flushNow();
     this.closed = true;
+    closeSync(this.log);
     SqliteEngine.open.delete(this.file);
     this.unlock();
     this.db.close();
@@ -190,12 +189,10 @@ export class SqliteEngine {
   private flushNow(): void {
     try {
       fdatasyncSync(this.log);
+      this.flushed(null);
     } catch (error) {
-      this.break(error as Error);
+      this.flushed(error as Error);
     }
-    for (const answer of [...this.flushing, ...this.committed]) answer(this.broken ?? undefined);
-    this.flushing = this.committed = [];
-    closeSync(this.log);
   }
 
   /** SQLite keeps a closed file locked until the statements on it are collected; so the lock goes first. */
