@@ -43,6 +43,11 @@ export interface HubChannel {
   batch?: number;
   /** The most messages of this group under way on this node. */
   maxInFlight: number;
+  /**
+   * Nobody waits for this group: Kafka may hold its messages back for so many milliseconds, until there are
+   * more. It holds for the whole group, and is the least that a channel of it says.
+   */
+  linger?: number;
   retry?: Partial<RetryPolicy>;
 }
 

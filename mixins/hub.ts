@@ -27,6 +27,7 @@ interface ChannelDefinition<T> {
   group?: string;
   batch: number;
   maxInFlight: number;
+  linger?: number;
   retry?: Partial<RetryPolicy>;
   handler: BatchHandler<T>;
 }

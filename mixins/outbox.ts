@@ -46,9 +46,9 @@ const SWEEP_LIMIT = 500;
 const BATCH = 512;
 const HELD = 20_000;
 /**
- * On the embedded store, what was confirmed is taken out after so many milliseconds, twice as many at most: by
- * then most documents were written again, and that write has taken it out. While requests wait,
- * `CLEAR_PATIENCE` times as many. Where there may be other nodes it is taken out at once: theirs is the turn.
+ * A node that is alone takes out what was confirmed after so many milliseconds, twice as many at most: by then
+ * most documents were written again, and that write has taken it out. While requests wait, `CLEAR_PATIENCE`
+ * times as many. Where there are other nodes it is taken out at once: what they put in waits for it.
  */
 const CLEAR_MS = 1_000;
 const CLEAR_PATIENCE = 4;
@@ -62,6 +62,12 @@ interface LaneEvents {
   sent(documentId: string, messageIds: string[]): void;
   /** The rest of a document's messages stays in the store: one of them can't be sent as it is. */
   refused(documentId: string): void;
+}
+
+/** True where no other node can write to the store. A mesh that is not connected says nothing of others. */
+function isAlone({ hub, registry, transit }: ServiceBroker): boolean {
+  if (hub.database.kind === "sqlite") return true;
+  return transit?.connected === true && registry.nodes.list({ onlyAvailable: true }).length === 1;
 }
 
 /**
@@ -212,7 +218,7 @@ export class OutboxRelay {
   /** The version at which all that a document's outbox held was confirmed, or waits here. */
   private readonly versions = new Map<string, number>();
   private readonly requests: Requests;
-  private readonly clearMs: number;
+  private readonly isAlone: () => boolean;
   private clearing: Promise<void> | null = null;
   private clearer: NodeJS.Timeout | null = null;
   private sweeper: NodeJS.Timeout | null = null;
@@ -234,7 +240,7 @@ export class OutboxRelay {
       refused: (documentId) => this.versions.delete(documentId),
     };
     this.requests = broker.hub.requests;
-    this.clearMs = broker.hub.database.kind === "sqlite" ? CLEAR_MS : 0;
+    this.isAlone = () => isAlone(broker);
     const publish = ({ message, trace }: OutboxEntry): Promise<void> => {
       const command = isCommand(message);
       const channel = command ? message.commandType : EVENTS[messageType(message) as EventType].topic;
@@ -314,19 +320,27 @@ export class OutboxRelay {
   }
 
   private clearSoon(patience = CLEAR_PATIENCE): void {
-    this.clearer ??= setTimeout(() => {
-      this.clearer = null;
-      if (this.requests.busy && patience > 0) return this.clearSoon(patience - 1);
-      this.clearing = this.clear().finally(() => {
-        if (this.done.size + this.due.size > 0) this.clearSoon();
-      });
-    }, this.clearMs);
+    this.clearer ??= setTimeout(
+      () => {
+        this.clearer = null;
+        if (this.requests.busy && patience > 0) return this.clearSoon(patience - 1);
+        this.clearing = this.clear().finally(() => {
+          if (this.done.size + this.due.size > 0) this.clearSoon();
+        });
+      },
+      this.isAlone() ? CLEAR_MS : 0,
+    );
   }
 
-  /** Takes out what was confirmed before the last clearing, and frees the documents that have nothing left. */
+  /**
+   * Takes out what was confirmed (alone: before the last clearing), and frees the documents that have nothing
+   * left.
+   */
   private async clear(): Promise<void> {
-    const due = this.clearMs > 0 ? this.due : this.done;
-    this.due = this.clearMs > 0 ? this.done : this.due;
+    const due = this.due;
+    this.due = new Map();
+    if (this.isAlone()) this.due = this.done;
+    else for (const [id, ids] of this.done) due.set(id, [...(due.get(id) ?? []), ...ids]);
     this.done = new Map();
     if (due.size === 0) return;
     try {

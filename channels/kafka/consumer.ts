@@ -3,6 +3,7 @@ import type { LoggerInstance } from "moleculer";
 import { BehindFailedError, type Settled } from "../run-batch";
 import { HEADERS, type Delivery, type HubChannel } from "../types";
 import type { Verdict } from "../retry";
+import { Commits } from "./commits";
 import { Merger, type Run } from "./merger";
 import { decode, headersOf, keyOf, textOf } from "./message";
 import { PartitionState } from "./partition";
@@ -31,6 +32,10 @@ const DONE: Fate = { done: true };
 const HEARTBEAT_MS = 500;
 /** Partitions whose messages are under way side by side; `maxInFlight` bounds the messages. */
 const PARTITIONS_AT_ONCE = 64;
+/** A retry is as late as the fetch under way is long. */
+const LONGEST_FETCH_MS = 100;
+/** Enough for Kafka not to wait for more, where a group may wait. */
+const LINGER_BYTES = 512 * 1024;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 10_000;
 /** When a dead letter cannot be stored its message waits, and everything behind it. */
@@ -46,6 +51,7 @@ export class GroupConsumer {
   private readonly partitions = new Map<string, PartitionState>();
   private readonly slots = new Map<string, Slots>();
   private readonly runners = new Map<string, Run>();
+  private readonly commits = new Commits();
   private busy = new Set<Promise<void>>();
   private stopped = false;
   private timer: NodeJS.Timeout | null = null;
@@ -68,12 +74,13 @@ export class GroupConsumer {
     const topics = [...this.channels.keys()];
     await this.handling.prepare(topics);
     if (this.stopped) return;
+    const linger = Math.min(...[...this.channels.values()].map((chan) => chan.linger ?? 0));
     const consumer = this.kafka.consumer({
       groupId: this.group,
       sessionTimeout: 10_000,
       heartbeatInterval: HEARTBEAT_MS,
-      // A retry is as late as the fetch under way is long.
-      maxWaitTimeInMs: 100,
+      ...(linger > 0 && { minBytes: LINGER_BYTES }),
+      maxWaitTimeInMs: linger || LONGEST_FETCH_MS,
       allowAutoTopicCreation: false,
       // We start it again ourselves: kafkajs gives up for good on what it takes for fatal.
       retry: {
@@ -118,11 +125,12 @@ export class GroupConsumer {
 
   /** After a rebalance: what is held of partitions that went is forgotten, what was paused goes on. */
   private assigned(assignment: Record<string, number[]>): void {
+    const isOurs = (topic: string, partition: number) => assignment[topic]?.includes(partition) ?? false;
     for (const [name, state] of this.partitions) {
-      const [topic, partition] = split(name);
       state.cancel();
-      if (!assignment[topic]?.includes(partition)) this.partitions.delete(name);
+      if (!isOurs(...split(name))) this.partitions.delete(name);
     }
+    this.commits.keep(isOurs);
     this.consumer?.resume(Object.entries(assignment).map(([topic, partitions]) => ({ topic, partitions })));
   }
 
@@ -140,15 +148,20 @@ export class GroupConsumer {
     const size = Math.min(chan.batch ?? chan.maxInFlight, chan.maxInFlight);
     // A handler may take longer than the session: we are alive as long as it runs.
     const alive = setInterval(() => void heartbeat().catch(() => undefined), HEARTBEAT_MS);
+    const commits: Promise<void>[] = [];
     try {
       for (let at = 0; at < batch.messages.length; at += size) {
-        if (!isRunning() || isStale() || this.stopped) return;
+        if (!isRunning() || isStale() || this.stopped) break;
         const slice = batch.messages.slice(at, at + size);
         const fates = await this.handle(chan, state, slice);
         // A partition that went meanwhile is somebody else's to commit.
-        if (isStale() || this.stateOf(batch.topic, batch.partition) !== state) return;
-        if (!(await this.settle(payload, state, slice, fates))) return;
+        if (isStale() || this.stateOf(batch.topic, batch.partition) !== state) break;
+        const { offset, goesOn } = this.settle(payload, state, slice, fates);
+        if (offset !== null) commits.push(this.commits.commit(payload, offset));
+        await heartbeat();
+        if (!goesOn) break;
       }
+      await Promise.all(commits);
     } finally {
       clearInterval(alive);
     }
@@ -222,13 +235,16 @@ export class GroupConsumer {
     }
   }
 
-  /** Commits what is contiguous. False: a message failed, and its partition waits for the retry. */
-  private async settle(
-    { batch, resolveOffset, commitOffsetsIfNecessary, heartbeat, pause }: EachBatchPayload,
+  /**
+   * Resolves what is contiguous: `offset` is the one to commit. Unless it `goesOn` a message failed, and its
+   * partition waits for the retry.
+   */
+  private settle(
+    { resolveOffset, pause }: EachBatchPayload,
     state: PartitionState,
     slice: KafkaMessage[],
     fates: Fate[],
-  ): Promise<boolean> {
+  ): { offset: bigint | null; goesOn: boolean } {
     const failedAt = fates.findIndex(({ done }) => !done);
     const contiguous = failedAt < 0 ? slice.length : failedAt;
     const last = slice[contiguous - 1];
@@ -243,18 +259,11 @@ export class GroupConsumer {
       const first = fates[failedAt] as Extract<Fate, { done: false }>;
       state.wakeIn(first.delay, resume);
     } else state.outages = 0;
-    if (last) {
-      resolveOffset(last.offset);
-      const offset = BigInt(last.offset) + 1n;
-      await commitOffsetsIfNecessary({
-        topics: [
-          { topic: batch.topic, partitions: [{ partition: batch.partition, offset: String(offset) }] },
-        ],
-      });
-      state.forgetBefore(offset);
-    }
-    await heartbeat();
-    return failedAt < 0;
+    if (!last) return { offset: null, goesOn: failedAt < 0 };
+    resolveOffset(last.offset);
+    const offset = BigInt(last.offset) + 1n;
+    state.forgetBefore(offset);
+    return { offset, goesOn: failedAt < 0 };
   }
 
   private delivery(chan: HubChannel, message: KafkaMessage, attempt: number): Delivery {
