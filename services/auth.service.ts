@@ -1,7 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import type { Context } from "moleculer";
-import limited from "p-limit";
 import { LoginBody, PageQuery, RefreshBody, RegisterBody, RoleBody } from "../contracts/api";
 import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/errors";
 import type { Role } from "../contracts/events";
@@ -54,8 +53,6 @@ export interface Revocation extends Document {
 }
 
 const ROSTER = "admins";
-/** Hashing takes threads that files and the store's flushes wait for too: two of libuv's four. */
-const hashing = limited(2);
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
 const sameText = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
@@ -145,7 +142,7 @@ export default defineService(({ broker, config, database }) => {
       _id: newId(),
       email: body.email.toLowerCase(),
       name: body.name ?? null,
-      passwordHash: await hashing(() => hash(body.password)),
+      passwordHash: await hash(body.password),
       role,
       tokenVersion: 1,
       createdAt: new Date().toISOString(),
@@ -163,9 +160,7 @@ export default defineService(({ broker, config, database }) => {
     const { email, password } = bodyOf(ctx, LoginBody);
     const user = await users.adapter.findOne({ email: email.toLowerCase() });
     const good = await limit.attempt(email, ctx.meta.address ?? "", async () => {
-      const right = await hashing(async () =>
-        verify(user?.passwordHash ?? (decoy ||= await hash(newId())), password),
-      );
+      const right = await verify(user?.passwordHash ?? (decoy ||= await hash(newId())), password);
       return right && user !== null;
     });
     if (!user || !good)

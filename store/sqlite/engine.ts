@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
 import { ConfigError, StoreUnavailableError } from "../../contracts/errors";
@@ -11,27 +11,18 @@ interface PendingWrite {
   reject(error: unknown): void;
 }
 
-/** Tells a write what came of it; `lost` is why the disk did not take it. */
-type Answer = (lost?: StoreUnavailableError) => void;
-
 /**
- * One SQLite file and its group commit: all writes asked for while the disk was busy with the last commit run
- * in one transaction, each inside a savepoint of its own. Their promises settle when the write-ahead log is on
- * disk; the event loop goes on meanwhile (docs/adr/0011-the-disk-is-waited-for-beside-the-loop.md). Reads see
- * what is committed. The documents and the embedded channels share this file.
+ * One SQLite file and its group commit: all writes asked for in one turn of the event loop run in one
+ * transaction with one fsync, each inside a savepoint of its own, and their promises settle after the
+ * commit. Reads see what is committed. The documents and the embedded channels share this file.
  */
 export class SqliteEngine {
   private static readonly open = new Map<string, SqliteEngine>();
 
   private readonly db: DatabaseSyncInstance;
   private readonly statements = new Map<string, StatementSyncInstance>();
-  /** The write-ahead log, to be flushed; SQLite's locks are on other files. */
-  private readonly log: number;
   private pending: PendingWrite[] = [];
   private scheduled = false;
-  /** Committed, and not yet known to be on disk. */
-  private flushing: Answer[] | null = null;
-  private broken: StoreUnavailableError | null = null;
   private holders = 0;
   private closed = false;
 
@@ -59,13 +50,11 @@ export class SqliteEngine {
     }
     try {
       // Exclusive locking: the kernel drops the lock when the owner dies, however it dies.
-      this.db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
-      // SQLite itself flushes the log before a checkpoint and when it starts it anew; `flush` does the rest.
-      this.db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
+      this.db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+      this.db.exec("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
       // 16 MB: a page that is written again and again goes into the file more seldom.
       this.db.exec("PRAGMA wal_autocheckpoint = 4000;");
       this.db.exec("BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS hub_owner (pid INTEGER); COMMIT;");
-      this.log = openSync(`${file}-wal`, "r+");
     } catch (error) {
       this.db.close();
       const busy = /locked|busy/i.test((error as Error).message);
@@ -105,18 +94,13 @@ export class SqliteEngine {
    */
   write<T>(run: () => T): Promise<T> {
     if (this.closed) return Promise.reject(new StoreUnavailableError("The store is closed."));
-    if (this.broken) return Promise.reject(this.broken);
     return new Promise<T>((resolve, reject) => {
       this.pending.push({ run, resolve: resolve as (value: unknown) => void, reject });
-      this.schedule();
+      if (!this.scheduled) {
+        this.scheduled = true;
+        setImmediate(() => this.commit());
+      }
     });
-  }
-
-  /** The next commit comes when the disk has the last one: all that is asked for until then is in it. */
-  private schedule(): void {
-    if (this.scheduled || this.flushing || this.pending.length === 0) return;
-    this.scheduled = true;
-    setImmediate(() => this.commit());
   }
 
   private commit(): void {
@@ -124,7 +108,7 @@ export class SqliteEngine {
     const writes = this.pending;
     this.pending = [];
     if (writes.length === 0) return;
-    const answers: Answer[] = [];
+    const settle: (() => void)[] = [];
     let first: unknown;
     try {
       this.prepare("BEGIN IMMEDIATE").run();
@@ -132,12 +116,12 @@ export class SqliteEngine {
         this.prepare("SAVEPOINT one").run();
         try {
           const result = write.run();
-          answers.push((lost) => (lost ? write.reject(lost) : write.resolve(result)));
+          settle.push(() => write.resolve(result));
         } catch (error) {
           first ??= error;
           // When the disk is full SQLite rolls back the whole transaction: the next statement throws.
           this.prepare("ROLLBACK TO one").run();
-          answers.push(() => write.reject(storeError(error)));
+          settle.push(() => write.reject(storeError(error)));
         }
         this.prepare("RELEASE one").run();
       }
@@ -149,50 +133,17 @@ export class SqliteEngine {
       for (const write of writes) write.reject(reason);
       return;
     }
-    this.flushing = answers;
-    // On a thread of its own.
-    fdatasync(this.log, (error) => this.closed || this.flushed(error));
-  }
-
-  private flushed(error: Error | null): void {
-    if (error) this.break(error);
-    const answers = this.flushing ?? [];
-    this.flushing = null;
-    for (const answer of answers) answer(this.broken ?? undefined);
-    this.schedule();
-  }
-
-  /**
-   * What a failed fsync leaves on disk nobody knows, and a second one may lie (fsyncgate, PostgreSQL 2018):
-   * the store takes no more, a new start reads what is there.
-   */
-  private break(cause: Error): void {
-    this.broken ??= new StoreUnavailableError(
-      `The disk did not take a write (${cause.message}). Look at the disk, then start the hub again.`,
-      { cause },
-    );
+    for (const answer of settle) answer();
   }
 
   /** Gives the file back; the last holder's call commits what is pending and closes it. */
   release(): void {
     if (--this.holders > 0 || this.closed) return;
-    this.flushNow();
     this.commit();
-    this.flushNow();
     this.closed = true;
-    closeSync(this.log);
     SqliteEngine.open.delete(this.file);
     this.unlock();
     this.db.close();
-  }
-
-  private flushNow(): void {
-    try {
-      fdatasyncSync(this.log);
-      this.flushed(null);
-    } catch (error) {
-      this.flushed(error as Error);
-    }
   }
 
   /** SQLite keeps a closed file locked until the statements on it are collected; so the lock goes first. */

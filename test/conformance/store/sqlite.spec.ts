@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import fs, { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ConfigError, StoreUnavailableError } from "../../../contracts/errors";
 import { openSqliteDatabase } from "../../../store/sqlite/database";
 import type { Document } from "../../../store/types";
-import { waitFor } from "../../support/wait";
 import { writeUntilKilled } from "./kill";
 import { storeConformance } from "./store.suite";
 
@@ -110,75 +109,6 @@ describe("store: sqlite, the file", () => {
     chmodSync(file, 0o400);
     expect(() => openSqliteDatabase({ dataDir: join(file, "data") })).toThrow(ConfigError);
     expect(() => openSqliteDatabase({ dataDir: join(file, "data") })).toThrow(/^DATA_DIR: cannot [^\n]+$/);
-  });
-
-  describe("when the disk takes its time", () => {
-    /** Holds back what the disk answers, until it is let go. */
-    function slowDisk(): { waiting: (() => void)[]; error: Error | null } {
-      const disk: { waiting: (() => void)[]; error: Error | null } = { waiting: [], error: null };
-      const real = fs.fdatasync;
-      jest.spyOn(fs, "fdatasync").mockImplementation((file, tell) => {
-        real(file, (error) => disk.waiting.push(() => tell(disk.error ?? error)));
-      });
-      return disk;
-    }
-
-    async function openStore() {
-      const database = openSqliteDatabase({ dataDir: newFolder() });
-      const store = database.adapter<Numbered>({ name: "things" });
-      await store.connect();
-      return { database, store };
-    }
-
-    afterEach(() => jest.restoreAllMocks());
-
-    it("tells of a write only when it is on disk, and commits all that came meanwhile together", async () => {
-      const { database, store } = await openStore();
-      const disk = slowDisk();
-      const told: string[] = [];
-      const insert = (id: string) => store.insert({ _id: id }).then(() => told.push(id));
-      const first = insert("a");
-      await waitFor(() => disk.waiting.length === 1);
-      const others = [insert("b"), insert("c")];
-      expect(await store.count()).toBe(1);
-      expect(told).toEqual([]);
-
-      disk.waiting.shift()?.();
-      await first;
-      await waitFor(() => disk.waiting.length === 1);
-      expect(await store.count()).toBe(3);
-      expect(told).toEqual(["a"]);
-
-      disk.waiting.shift()?.();
-      await Promise.all(others);
-      expect(told).toEqual(["a", "b", "c"]);
-      await database.close();
-    });
-
-    it("has on disk, and tells, what is under way when it closes", async () => {
-      const { database, store } = await openStore();
-      const disk = slowDisk();
-      const first = store.insert({ _id: "a" });
-      await waitFor(() => disk.waiting.length === 1);
-      const second = store.insert({ _id: "b" });
-      await database.close();
-      await expect(Promise.all([first, second])).resolves.toHaveLength(2);
-      disk.waiting.shift()?.();
-    });
-
-    it("takes no more after the disk failed: nobody knows what it has", async () => {
-      const { database, store } = await openStore();
-      const disk = slowDisk();
-      disk.error = new Error("EIO: i/o error, fdatasync");
-      const lost = store.insert({ _id: "a" });
-      await waitFor(() => disk.waiting.length === 1);
-      disk.waiting.shift()?.();
-      await expect(lost).rejects.toThrow(StoreUnavailableError);
-      await expect(lost).rejects.toThrow(/did not take a write \(EIO.*start the hub again/);
-      await expect(store.insert({ _id: "b" })).rejects.toThrow(StoreUnavailableError);
-      expect(await database.ping()).toBe(false);
-      await database.close();
-    });
   });
 
   it("refuses writes on a full disk, whole ones, and keeps what was there", async () => {
