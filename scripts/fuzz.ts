@@ -75,7 +75,8 @@ function check(program: string, url: string, token: string): Promise<boolean> {
       ...["--phases", "examples,coverage,fuzzing,stateful"],
       ...["--max-examples", values.examples, "--seed", values.seed],
       ...["--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"],
-      ...["--request-timeout", "15", "--workers", "2", "--no-color", "--continue-on-failure"],
+      // One worker: Python 3.11 can fail when two threads parse at once (python/cpython#106905).
+      ...["--request-timeout", "15", "--workers", "1", "--no-color", "--continue-on-failure"],
       ...(values.only ? ["--include-operation-id", values.only] : []),
     ],
     // Away from the project: it looks for a settings file, and leaves its own things, where it runs.
