@@ -34,7 +34,7 @@ export interface Change<S extends State> {
   id: string;
   cause: Cause;
   /** Decides on what is stored now; null: nothing to change. Runs again when another writer was faster. */
-  decide(state: S | null, now: Now): Decision<S> | null;
+  decide(state: Stored<S> | null, now: Now): Decision<S> | null;
 }
 
 /** What an aggregate has stored and not sent yet. */
@@ -121,17 +121,19 @@ export class Aggregates<S extends State> {
 
   /**
    * Many changes with few reads and writes; those of one aggregate are decided one after the other and
-   * stored together. Returns the state after each, in the order of `changes`.
+   * stored together. `read`: these aggregates as they were just read, those that exist. Returns the state
+   * after each, in the order of `changes`.
    * @throws ConflictError when other writers are faster every time
    */
-  async changeEach(changes: Change<S>[]): Promise<(S | null)[]> {
+  async changeEach(changes: Change<S>[], read?: Stored<S>[]): Promise<(S | null)[]> {
     const results = new Map<string, S | null>();
     let open = new Map<string, Change<S>[]>();
     for (const change of changes) open.set(change.id, [...(open.get(change.id) ?? []), change]);
     for (let round = 0; open.size > 0; round++) {
       if (round === ROUNDS) throw new ConflictError("WRITE_CONFLICT", "Too many writers at once; try again.");
       await stepAside(round);
-      const lost = await this.attempt(open, results);
+      const found = round === 0 && read ? read : await this.adapter.findByIds([...open.keys()]);
+      const lost = await this.attempt(open, found, results);
       open = new Map([...open].filter(([id]) => lost.has(id)));
     }
     return changes.map(({ id }) => results.get(id) ?? null);
@@ -140,9 +142,10 @@ export class Aggregates<S extends State> {
   /** One round; returns the ids whose write lost a race. */
   private async attempt(
     open: Map<string, Change<S>[]>,
+    found: Stored<S>[],
     results: Map<string, S | null>,
   ): Promise<Set<string>> {
-    const stored = new Map((await this.adapter.findByIds([...open.keys()])).map((d) => [d._id, d]));
+    const stored = new Map(found.map((document) => [document._id, document]));
     const births: Stored<S>[] = [];
     const updates: Written<S>[] = [];
     for (const [id, changes] of open) {

@@ -1,5 +1,15 @@
 import fc from "fast-check";
-import { allocate, availableOf, takes, type Move, type SeatRequest, type Stock } from "../../../domain/seats";
+import {
+  allocate,
+  availableOf,
+  giveBack,
+  recount,
+  takeBack,
+  takes,
+  type Recount,
+  type SeatRequest,
+  type Stock,
+} from "../../../domain/seats";
 
 const stock = (_id: string, seats: number | null, reserved = 0, moves: string[] = []): Stock => ({
   _id,
@@ -13,21 +23,17 @@ const want = (orderId: string, ...items: [string, number][]): SeatRequest => ({
   items: items.map(([planId, quantity]) => ({ planId, quantity })),
 });
 
-/** The stocks after these moves, with their marks as the service keeps them. */
-function apply(
+/** The stocks after these recounts. */
+const apply = (
   stocks: ReadonlyMap<string, Stock>,
-  { moves, undo }: { moves: Map<string, Move[]>; undo: Map<string, Move[]> },
-): Map<string, Stock> {
-  return new Map(
-    [...stocks].map(([id, before]) => {
-      const [taken, back] = [moves.get(id) ?? [], undo.get(id) ?? []];
-      const gone = new Set(back.map((move) => move.id));
-      const reserved = [...taken, ...back].reduce((sum, { delta }) => sum + delta, before.reserved);
-      const marks = [...before.moves.filter((m) => !gone.has(m)), ...taken.map((move) => move.id)];
-      return [id, { ...before, reserved, moves: marks }];
+  recounts: ReadonlyMap<string, Recount>,
+): Map<string, Stock> =>
+  new Map(
+    [...stocks].map(([id, stock]) => {
+      const todo = recounts.get(id);
+      return [id, (todo && recount(stock, todo)?.state) ?? stock];
     }),
   );
-}
 
 describe("given stocks, when orders ask for seats", () => {
   test("first come, first served", () => {
@@ -44,38 +50,54 @@ describe("given stocks, when orders ask for seats", () => {
   });
 
   test("all lines or none", () => {
-    const { verdicts, moves } = allocate(stocksOf(stock("a", 10), stock("b", 0)), [
+    const { verdicts, recounts } = allocate(stocksOf(stock("a", 10), stock("b", 0)), [
       want("1", ["a", 1], ["b", 1]),
     ]);
     expect(verdicts.get("1")).toMatchObject({ reserved: false, planId: "b" });
-    expect([...moves]).toEqual([]);
+    expect([...recounts]).toEqual([]);
   });
 
   test("a plan without limit has enough, and counts all the same", () => {
-    const { verdicts, moves } = allocate(stocksOf(stock("a", null)), [want("1", ["a", 10_000])]);
+    const { verdicts, recounts } = allocate(stocksOf(stock("a", null)), [want("1", ["a", 10_000])]);
     expect(verdicts.get("1")).toEqual({ reserved: true });
-    expect(moves.get("a")).toEqual([{ id: takes("1"), delta: 10_000 }]);
+    expect(recounts.get("a")?.count).toEqual([{ id: takes("1"), delta: 10_000 }]);
   });
 
   test("an order for a plan that is not known yet is not decided, and takes nothing", () => {
-    const { verdicts, moves } = allocate(stocksOf(stock("a", 1)), [want("1", ["a", 1], ["new", 1])]);
-    expect([verdicts.size, moves.size]).toEqual([0, 0]);
+    const { verdicts, recounts } = allocate(stocksOf(stock("a", 1)), [want("1", ["a", 1], ["new", 1])]);
+    expect([verdicts.size, recounts.size]).toEqual([0, 0]);
   });
 
   test("a repeat after a crash counts what is missing, and nothing twice", () => {
     const stocks = stocksOf(stock("a", 2, 2, [takes("1")]), stock("b", 2));
-    const { verdicts, moves } = allocate(stocks, [want("1", ["a", 2], ["b", 1])]);
+    const { verdicts, recounts } = allocate(stocks, [want("1", ["a", 2], ["b", 1])]);
     expect(verdicts.get("1")).toEqual({ reserved: true });
-    expect([...moves]).toEqual([["b", [{ id: takes("1"), delta: 1 }]]]);
+    expect([...recounts]).toEqual([["b", { count: [{ id: takes("1"), delta: 1 }], undo: [], forget: [] }]]);
   });
 
   test("a repeat that no longer fits gives back what it had, to the next", () => {
     const stocks = stocksOf(stock("a", 2, 2, [takes("1")]), stock("b", 0));
-    const { verdicts, moves, undo } = allocate(stocks, [want("1", ["a", 2], ["b", 1]), want("2", ["a", 2])]);
+    const { verdicts, recounts } = allocate(stocks, [want("1", ["a", 2], ["b", 1]), want("2", ["a", 2])]);
     expect(verdicts.get("1")).toMatchObject({ reserved: false, planId: "b" });
-    expect(undo.get("a")).toEqual([{ id: takes("1"), delta: -2 }]);
+    expect(recounts.get("a")?.undo).toEqual([{ id: takes("1"), delta: -2 }]);
     expect(verdicts.get("2")).toEqual({ reserved: true });
-    expect(moves.get("a")).toEqual([{ id: takes("2"), delta: 2 }]);
+    expect(recounts.get("a")?.count).toEqual([{ id: takes("2"), delta: 2 }]);
+  });
+});
+
+describe("given a plan's count", () => {
+  test("what an order holds is given back once", () => {
+    const held = stock("a", 10, 7);
+    const { state, messages } = recount(held, giveBack("1", 3)) ?? {};
+    expect(state).toMatchObject({ reserved: 4 });
+    expect(messages).toMatchObject([{ event: "InventoryUpdated", data: { available: 6 } }]);
+    expect(recount(state ?? held, giveBack("1", 3))).toBeNull();
+  });
+
+  test("what was given back cannot be taken back as well, though its taking was still marked", () => {
+    const held = stock("a", 10, 7, [takes("1")]);
+    const given = recount(held, giveBack("1", 3))?.state ?? held;
+    expect(recount(given, takeBack("1", 3))).toBeNull();
   });
 });
 
@@ -105,7 +127,7 @@ test("whatever is asked for, seats are never sold twice, and available + reserve
         const asked = new Map(round.map((r) => [r.orderId, held.get(r.orderId) ?? r]));
         const open = [...asked.values()].filter(({ orderId }) => !held.has(orderId));
         const result = allocate(stocks, open);
-        stocks = apply(stocks, result);
+        stocks = apply(stocks, result.recounts);
         for (const request of open)
           if (result.verdicts.get(request.orderId)?.reserved) held.set(request.orderId, request);
       }
@@ -127,13 +149,13 @@ test("a crash after any part of the writes, and the same again, ends as without 
       const stocks = stocksOf(...PLANS.map((id, i) => stock(id, seats[i] ?? 0)));
       const once = [...new Map(asked.map((r) => [r.orderId, r])).values()];
       const whole = allocate(stocks, once);
-      const only = (moves: Map<string, Move[]>) => new Map([...moves].filter(([id]) => written.includes(id)));
-      const crashed = apply(stocks, { moves: only(whole.moves), undo: only(whole.undo) });
+      const crashed = apply(stocks, new Map([...whole.recounts].filter(([id]) => written.includes(id))));
       const again = allocate(crashed, once);
       for (const [id, { reserved }] of whole.verdicts)
         expect(again.verdicts.get(id)?.reserved).toBe(reserved);
-      const end = apply(crashed, again);
-      for (const [id, { reserved }] of apply(stocks, whole)) expect(end.get(id)?.reserved).toBe(reserved);
+      const end = apply(crashed, again.recounts);
+      for (const [id, { reserved }] of apply(stocks, whole.recounts))
+        expect(end.get(id)?.reserved).toBe(reserved);
     }),
   );
 });
