@@ -13,7 +13,7 @@ import {
   type RedriveOrder,
 } from "../domain/dead-letter";
 import type { Decision, Now } from "../domain/types";
-import type { Query, StoreAdapter } from "../store/types";
+import type { Query, StoreAdapter, Update } from "../store/types";
 import { Aggregates, type Cause, type Change } from "./aggregates";
 import { timeRange } from "./paging";
 import { Sweep } from "./sweep";
@@ -22,6 +22,8 @@ import { Sweep } from "./sweep";
 export type LetterFilter = Omit<DeadLettersQuery, "limit" | "after">;
 
 const RESEND_LIMIT = 100;
+/** When what could not be sent is sent again, in milliseconds. */
+const RETRY_MS = 1_000;
 const TRANSPORT_HEADERS = new Set<string>(Object.values(HEADERS));
 
 /**
@@ -144,14 +146,19 @@ export class DeadLetterStore {
       headers: { ...headers, [HEADERS.onlyGroup]: service, [HEADERS.deadLetter]: _id },
       ...(key && { key }),
     };
+    const logger = this.broker.getLogger("audit");
+    let then: Update = { $unset: { resendAt: true } };
     try {
       if (kind === "command") await this.broker.sendCommand(channel, payload, options);
       else await this.broker.publishEvent(channel, payload, options);
-      const update = { $unset: { resendAt: true }, $inc: { version: 1 } };
-      await this.adapter.updateEach([{ query: { _id, resendAt }, update }]);
     } catch (error) {
-      this.broker.getLogger("audit").warn(`Dead letter ${_id} is sent later: ${(error as Error).message}`);
+      logger.warn(`Dead letter ${_id} is sent later: ${(error as Error).message}`);
+      then = { $set: { resendAt: Date.now() + RETRY_MS } };
     }
+    await this.adapter
+      .updateEach([{ query: { _id, resendAt }, update: { ...then, $inc: { version: 1 } } }])
+      // It is due all the same, a little later.
+      .catch((error: Error) => logger.warn(`Dead letter ${_id} is sent again: ${error.message}`));
   }
 
   private async sendOverdue(): Promise<void> {

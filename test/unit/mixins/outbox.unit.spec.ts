@@ -32,10 +32,7 @@ describe("the relay", () => {
     adapter = database.adapter<OutboxFields>({ name: "things", indexes: [{ fields: ["outboxDueAt"] }] });
     await adapter.connect();
     publish = jest.fn<Promise<void>, [string, MessageEnvelope]>(async () => undefined);
-    const hub = { database, requests: new Requests() };
-    const broker = { publishEvent: publish, hub } as unknown as ServiceBroker;
-    const logger = { warn: () => undefined, error: () => undefined } as unknown as LoggerInstance;
-    relay = new OutboxRelay(broker, OWNER, adapter, logger);
+    relay = relayOf({ nodes: 2 });
     relay.start();
   });
 
@@ -44,6 +41,16 @@ describe("the relay", () => {
     await database.close();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  /** The relay of a node in a mesh of so many. */
+  function relayOf({ nodes }: { nodes: number }): OutboxRelay {
+    const hub = { database: { kind: "mongodb" }, requests: new Requests() };
+    const registry = { nodes: { list: () => Array.from({ length: nodes }, () => ({})) } };
+    const transit = { connected: true };
+    const broker = { publishEvent: publish, hub, registry, transit } as unknown as ServiceBroker;
+    const logger = { warn: () => undefined, error: () => undefined } as unknown as LoggerInstance;
+    return new OutboxRelay(broker, OWNER, adapter, logger);
+  }
 
   /** A document as this node has just stored it, at version 1. */
   async function stored(...entries: OutboxEntry[]): Promise<void> {
@@ -60,6 +67,17 @@ describe("the relay", () => {
     await waitFor(async () => (await now())?.outbox.length === 0);
     expect(await now()).toEqual({ _id: "thing", version: 1, outbox: [] });
     expect(publish).toHaveBeenCalledTimes(2);
+  });
+
+  test("of a node that is alone leaves that to the next write of the document, for a while", async () => {
+    await relay.stop();
+    relay = relayOf({ nodes: 1 });
+    relay.start();
+    await stored(entry("a"));
+    relay.send("thing", 1, [entry("a")]);
+    await waitFor(() => relay.areConfirmed([entry("a")]));
+    expect((await now())?.outbox).toHaveLength(1);
+    await waitFor(async () => (await now())?.outbox.length === 0);
   });
 
   test("sends what another node has put into the outbox meanwhile", async () => {
