@@ -92,3 +92,11 @@ test("an idle hub that gets SIGTERM, or SIGINT, ends at once", async () => {
   hub = await HubProcess.start(place.settings);
   expect(await hub.end("SIGINT")).toEqual({ code: 0, signal: null });
 });
+
+test("`npm start` that gets SIGTERM hands it on, and ends as its hub does", async () => {
+  await terminate();
+  hub = await HubProcess.start(place.settings, ["npm", "start"]);
+  const { client } = hub;
+  await terminate();
+  await expect(client.get("/health/live")).rejects.toThrow();
+});

@@ -7,12 +7,15 @@ import { waitFor } from "./wait";
 
 const READY = /ready: (http:\/\/\S+)/;
 
+type Command = [string, ...string[]];
+const PROGRAM: Command = [process.execPath, "--import", "tsx", "hub.ts"];
+
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
-/** The program, in a process of its own, as `npm start` runs it. */
+/** The program, in a process of its own. */
 export class HubProcess {
   stdout = "";
   stderr = "";
@@ -25,16 +28,15 @@ export class HubProcess {
   }
 
   /** Starts it without waiting; only `settings` are in its environment, beside what Node needs. */
-  static spawn(settings: Settings): HubProcess {
+  static spawn(settings: Settings, [command, ...args] = PROGRAM): HubProcess {
     const { PATH = "", HOME = "", TMPDIR } = process.env;
     const env = { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...settings };
-    const child = spawn(process.execPath, ["--import", "tsx", "hub.ts"], { cwd: ROOT, env });
-    return new HubProcess(child);
+    return new HubProcess(spawn(command, args, { cwd: ROOT, env }));
   }
 
   /** Starts it and waits until it says that it is ready. */
-  static async start(settings: Settings): Promise<HubProcess> {
-    const hub = HubProcess.spawn(settings);
+  static async start(settings: Settings, command = PROGRAM): Promise<HubProcess> {
+    const hub = HubProcess.spawn(settings, command);
     await waitFor(() => READY.test(hub.stdout) || hub.child.exitCode !== null, { timeout: 20_000 });
     if (!READY.test(hub.stdout)) throw new Error(`The hub did not start: ${hub.stderr}`);
     return hub;
