@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { REPLServer } from "node:repl";
-import { loadConfig, type Config } from "./config";
+import { loadConfig, SERVICE_NAMES, type Config } from "./config";
 import { ConfigError } from "./contracts/errors";
 import { startNode, type Node } from "./node";
 import { completing } from "./repl";
@@ -10,7 +10,8 @@ async function main(): Promise<void> {
   const started = Date.now();
   const repl = process.argv.includes("--repl");
   const own = loadConfig();
-  const beside = repl && own.TRANSPORTER !== undefined && !process.env.SERVICES;
+  const all = own.SERVICES.length === SERVICE_NAMES.length;
+  const beside = repl && own.TRANSPORTER !== undefined && all;
   const config = beside ? besideTheMesh(own) : own;
   const starting = startNode(config);
   endWith(starting);
