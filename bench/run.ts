@@ -5,8 +5,10 @@ import { accept } from "./sections/accept";
 import { adapters } from "./sections/adapters";
 import { complete } from "./sections/complete";
 import { history } from "./sections/history";
+import { nodes } from "./sections/nodes";
 import { onServers, type Options, type Report } from "./sections/section";
 import { observability } from "./sections/observability";
+import { size } from "./sections/size";
 import { socket } from "./sections/socket";
 
 const SECTIONS: Record<string, (options: Options) => Promise<Report>> = {
@@ -16,10 +18,12 @@ const SECTIONS: Record<string, (options: Options) => Promise<Report>> = {
   adapters,
   observability,
   history,
+  size,
+  nodes,
 };
 
 const USAGE = `npm run bench -- [SECTION...] [--connections 64] [--seconds 5] [--rounds 3] [--orders 5000]
-                 [--events 1000000]
+                 [--events 1000000] [--stored 1000000]
 
 SECTION is ${Object.keys(SECTIONS).join(", ")}; all of them by default. It starts what it needs, on free ports and in
 temporary folders, and ends it. With MONGO_URL, COMMANDS_URL and EVENTS_URL set it runs on those servers:
@@ -33,6 +37,7 @@ const { values, positionals } = readOptions(USAGE, {
     rounds: { type: "string", default: "3" },
     orders: { type: "string", default: "5000" },
     events: { type: "string", default: "1000000" },
+    stored: { type: "string", default: "1000000" },
   },
 });
 
@@ -48,6 +53,7 @@ async function main(): Promise<number> {
     rounds: whole("--rounds", values.rounds),
     orders: whole("--orders", values.orders),
     events: whole("--events", values.events),
+    stored: whole("--stored", values.stored),
   };
   const where = onServers() ? "real servers" : "embedded";
   print(`Node ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), ${where}`);

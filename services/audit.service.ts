@@ -8,6 +8,7 @@ import { dashboard, dashboardOf, type Dashboard } from "../domain/projections/da
 import { deadLetters } from "../mixins/dead-letters";
 import { EventLog, type Entry } from "../mixins/event-log";
 import { defineService } from "../mixins/hub";
+import { countedOnce } from "../mixins/numbers";
 import { oldestFirst, timeRange } from "../mixins/paging";
 import { ReadModels } from "../mixins/read-models";
 import { Replays } from "../mixins/replays";
@@ -17,9 +18,6 @@ import type { Query, StoreAdapter } from "../store/types";
 
 /** The most events that tell what happened around a dead letter. */
 const STORY = 500;
-/** How old the dashboard's numbers may be, in milliseconds; and how many times longer than counting them took. */
-const NUMBERS_MS = 1_000;
-const NUMBERS_SHARE = 20;
 /** Nobody waits for the event store: on Kafka it takes more events at once, in milliseconds. */
 const LINGER_MS = 250;
 
@@ -31,7 +29,6 @@ export default defineService(({ broker, database }) => {
   const models = new ReadModels(database);
   const replays = new Replays(broker, models, log);
   const seals = new Seals(broker, log);
-  let numbers: { until: number; read: Promise<Dashboard> } | null = null;
 
   /** Stored first, then told to the read models: so a replay misses nothing that the live one was told. */
   async function keep(batch: HubEvent[]): Promise<void> {
@@ -39,23 +36,10 @@ export default defineService(({ broker, database }) => {
     await models.tell(batch);
   }
 
-  /** Counted once for all who look: a large hub must not count all the time because somebody watches. */
-  function numbersNow(): Promise<Dashboard> {
-    const now = Date.now();
-    if (numbers && now < numbers.until) return numbers.read;
-    const current = { until: Infinity, read: count() };
-    numbers = current;
-    const done = () => {
-      current.until = now + Math.max(NUMBERS_MS, (Date.now() - now) * NUMBERS_SHARE);
-    };
-    current.read.then(done, () => (current.until = 0));
-    return current.read;
-  }
-
-  async function count(): Promise<Dashboard> {
+  const dashboardNow = countedOnce<Dashboard>(async () => {
     const cells = await models.cells(dashboard);
-    return dashboardOf(cells.map(({ key, count: orders }) => ({ cell: String(key), count: orders })));
-  }
+    return dashboardOf(cells.map(({ key, count }) => ({ cell: String(key), count })));
+  });
 
   const related = (correlationId: string) => log.related(correlationId, STORY);
   const further = [log.entries, models.docs, models.states, replays.docs, seals.docs];
@@ -87,7 +71,7 @@ export default defineService(({ broker, database }) => {
       },
 
       /** The dashboard's numbers. */
-      dashboard: { visibility: "public", handler: () => numbersNow() },
+      dashboard: { visibility: "public", handler: dashboardNow },
       planHistory: async (ctx: HttpContext) => {
         const facts = await models.facts(catalogue, idOf(ctx));
         if (!facts) throw new NotFoundError("plan");

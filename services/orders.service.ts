@@ -44,6 +44,7 @@ import { timelineOf } from "../domain/timeline";
 import { aggregates, Aggregates, clock } from "../mixins/aggregates";
 import { FraudCheck } from "../mixins/fraud-check";
 import { defineService, listener } from "../mixins/hub";
+import { countedOnce } from "../mixins/numbers";
 import { decodeCursor, encodeCursor, limitOf, newestFirst, upwards } from "../mixins/paging";
 import { PlanCache } from "../mixins/plan-cache";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
@@ -297,13 +298,20 @@ export default defineService(({ broker, config }) => {
   }
 
   /** How many orders have each status, and how many are stuck. */
-  async function counts() {
+  const counts = countedOnce(async () => {
     const [byStatus, stuck] = await Promise.all([
       orders.adapter.groupBy({ by: "status" }),
       orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
     ]);
     return { orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])), stuck };
-  }
+  });
+
+  /** What was earned, by currency. */
+  const revenue = countedOnce(async () => {
+    const query = { status: { $in: ["PAID", "ACTIVE"] } };
+    const sums = await orders.adapter.groupBy({ query, by: "total.currency", sum: "total.amount" });
+    return sums.map(({ key: currency, sum: amount }) => ({ currency, amount }));
+  });
 
   const sweep = new Sweep(broker, "orders.saga", 1_000, askForOverdue);
   const consume = { batch: 256, maxInFlight: 1024, handler: record };
@@ -378,20 +386,8 @@ export default defineService(({ broker, config }) => {
       stats: {
         visibility: "public",
         handler: async () => {
-          const [counted, revenue, outbox] = await Promise.all([
-            counts(),
-            orders.adapter.groupBy({
-              query: { status: { $in: ["PAID", "ACTIVE"] } },
-              by: "total.currency",
-              sum: "total.amount",
-            }),
-            orders.backlog(),
-          ]);
-          return {
-            ...counted,
-            revenue: revenue.map(({ key: currency, sum: amount }) => ({ currency, amount })),
-            outbox,
-          };
+          const [counted, earned, outbox] = await Promise.all([counts(), revenue(), orders.backlog()]);
+          return { ...counted, revenue: earned, outbox };
         },
       },
 

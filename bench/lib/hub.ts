@@ -2,7 +2,8 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { HubClient } from "../../scripts/demo/client";
 import { start, temporaryFolder, type Child } from "./child";
 
-const ADMIN = { email: "admin@hub.local", password: randomUUID() };
+/** Of every hub that the bench starts. */
+export const ADMIN = { email: "admin@hub.local", password: randomUUID() };
 
 /** One key for the hub and for the bare server: the same token holds on both. */
 export const PRIVATE_KEY = generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -34,8 +35,11 @@ export interface BenchHub {
 /** As `npm start` has it: room for a request's garbage to die young. */
 const YOUNG = ["--max-semi-space-size=32"];
 
-/** The variables that decide between the embedded default and real servers are passed on. */
-export async function startHub(node: string[] = []): Promise<BenchHub> {
+/**
+ * Starts a hub on an empty store, unless `own` variables name another one. The variables that decide between
+ * the embedded default and real servers are passed on.
+ */
+export async function startHub(node: string[] = [], own: Record<string, string> = {}): Promise<BenchHub> {
   const from = performance.now();
   const child = await start("hub.ts", /ready: (http:\S+)/, {
     node: [...YOUNG, ...node],
@@ -48,6 +52,7 @@ export async function startHub(node: string[] = []): Promise<BenchHub> {
       ADMIN_PASSWORD: ADMIN.password,
       ADMIN_EMAIL: ADMIN.email,
       JWT_PRIVATE_KEY: PRIVATE_KEY,
+      ...own,
     },
   });
   const readyAfter = performance.now() - from;

@@ -15,6 +15,8 @@ export interface Options {
   orders: number;
   /** Events in the store, where that is what is measured. */
   events: number;
+  /** Orders in the store, likewise. */
+  stored: number;
 }
 
 export const onServers = (): boolean => Boolean(process.env.MONGO_URL);

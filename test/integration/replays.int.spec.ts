@@ -56,12 +56,13 @@ async function documentOf(orderId: string) {
   return models().findById(`dashboard/${generation}:${orderId}`);
 }
 
-/** An order that the dashboard knows to be ACTIVE. */
+/** An order that the dashboard knows to be ACTIVE, and of which everything is told. */
 async function counted() {
   const order = await placed(user.client);
   await waitFor(async () => {
     const doc = (await documentOf(order.id)) as { facts?: object } | null;
-    return doc?.facts && "ACTIVE" in doc.facts;
+    const told = await events().count({ query: { orderId: order.id, eventType: "NotificationSent" } });
+    return doc?.facts && "ACTIVE" in doc.facts && told === 2;
   });
   return order;
 }
