@@ -1,4 +1,4 @@
-import base from "../../../jest.config.js";
+import base from "../../../jest.config.mjs";
 
 /** @type {import("jest").Config} */
 export default {

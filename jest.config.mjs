@@ -1,11 +1,13 @@
+import { availableParallelism } from "node:os";
+
 /** @type {import("jest").Config} */
-module.exports = {
+export default {
   testEnvironment: "node",
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
   testMatch: ["<rootDir>/test/**/*.spec.ts"],
   setupFilesAfterEnv: ["<rootDir>/test/support/retries.ts"],
   testTimeout: 60_000,
-  // Jest leaves one core free; the suites wait more than they work.
-  maxWorkers: "100%",
+  // The suites wait about as long as they work.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/data", "<rootDir>/.servers"],
 };
