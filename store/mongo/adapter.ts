@@ -34,6 +34,10 @@ export class MongoAdapter<D extends Document = Document>
   private readonly writer = randomBytes(9).toString("base64url");
   private written = 0;
 
+  private readonly reads = new Batcher<string, D | null>({
+    key: (id) => id,
+    run: (ids) => this.runReads(ids),
+  });
   private readonly inserts = new Batcher<D, void>({
     key: (doc) => doc._id,
     run: (docs) => this.runInserts(docs),
@@ -85,12 +89,17 @@ export class MongoAdapter<D extends Document = Document>
     return (await this.find({ query, limit: 1 }))[0] ?? null;
   }
 
-  findById(id: string): Promise<D | null> {
-    return this.findOne({ _id: id });
+  async findById(id: string): Promise<D | null> {
+    return (await this.findByIds([id]))[0] ?? null;
   }
 
-  findByIds(ids: string[]): Promise<D[]> {
-    return this.find({ query: { _id: { $in: ids } } });
+  async findByIds(ids: string[]): Promise<D[]> {
+    const found: D[] = [];
+    for (const answer of await this.reads.add([...new Set(ids)])) {
+      if (answer instanceof Error) throw answer;
+      if (answer) found.push(answer);
+    }
+    return found;
   }
 
   count({ query = {}, search, searchFields }: Filters = {}): Promise<number> {
@@ -192,6 +201,11 @@ export class MongoAdapter<D extends Document = Document>
       this.database.assertUsable();
       return work(this.collection());
     });
+  }
+
+  private async runReads(ids: string[]): Promise<(D | null)[]> {
+    const found = new Map((await this.find({ query: { _id: { $in: ids } } })).map((doc) => [doc._id, doc]));
+    return ids.map((id) => found.get(id) ?? null);
   }
 
   private runInserts(docs: D[]): Promise<Answer<void>[]> {
