@@ -33,6 +33,8 @@ export interface Cause {
 export interface Change<S extends State> {
   id: string;
   cause: Cause;
+  /** There is hardly ever such an aggregate yet: decided without a read; where there is one, decided again on it. */
+  isNew?: boolean;
   /** Decides on what is stored now; null: nothing to change. Runs again when another writer was faster. */
   decide(state: Stored<S> | null, now: Now): Decision<S> | null;
 }
@@ -113,37 +115,47 @@ export class Aggregates<S extends State> {
     return created;
   }
 
-  /** One change; the state after it, or null where there is none. */
-  async change(id: string, cause: Cause, decide: Change<S>["decide"]): Promise<S | null> {
-    const [state = null] = await this.changeEach([{ id, cause, decide }]);
-    return state;
+  /** One change, as `changeEach` makes many; the aggregate after it, or null where there is none. */
+  async change(
+    id: string,
+    cause: Cause,
+    decide: Change<S>["decide"],
+    read?: Stored<S>[],
+  ): Promise<Stored<S> | null> {
+    const [after = null] = await this.changeEach([{ id, cause, decide }], read);
+    return after;
   }
 
   /**
    * Many changes with few reads and writes; those of one aggregate are decided one after the other and
-   * stored together. `read`: these aggregates as they were just read, those that exist. Returns the state
-   * after each, in the order of `changes`.
+   * stored together. `read`: these aggregates as they were just read, those that exist; a decision on them
+   * that changes nothing is not checked against the store. Returns what is stored after each, in the order of
+   * `changes`.
    * @throws ConflictError when other writers are faster every time
    */
-  async changeEach(changes: Change<S>[], read?: Stored<S>[]): Promise<(S | null)[]> {
-    const results = new Map<string, S | null>();
+  async changeEach(changes: Change<S>[], read?: Stored<S>[]): Promise<(Stored<S> | null)[]> {
+    const results = new Map<string, Stored<S> | null>();
     let open = new Map<string, Change<S>[]>();
     for (const change of changes) open.set(change.id, [...(open.get(change.id) ?? []), change]);
     for (let round = 0; open.size > 0; round++) {
       if (round === ROUNDS) throw new ConflictError("WRITE_CONFLICT", "Too many writers at once; try again.");
       await stepAside(round);
-      const found = round === 0 && read ? read : await this.adapter.findByIds([...open.keys()]);
+      const found = round > 0 ? await this.read([...open.keys()]) : (read ?? (await this.read(toRead(open))));
       const lost = await this.attempt(open, found, results);
       open = new Map([...open].filter(([id]) => lost.has(id)));
     }
     return changes.map(({ id }) => results.get(id) ?? null);
   }
 
+  private async read(ids: string[]): Promise<Stored<S>[]> {
+    return ids.length > 0 ? this.adapter.findByIds(ids) : [];
+  }
+
   /** One round; returns the ids whose write lost a race. */
   private async attempt(
     open: Map<string, Change<S>[]>,
     found: Stored<S>[],
-    results: Map<string, S | null>,
+    results: Map<string, Stored<S> | null>,
   ): Promise<Set<string>> {
     const stored = new Map(found.map((document) => [document._id, document]));
     const births: Stored<S>[] = [];
@@ -167,6 +179,8 @@ export class Aggregates<S extends State> {
     });
     updates.forEach(({ before, after, fresh, earlier }, i) => {
       if (!updated[i]) return void lost.add(after._id);
+      const outbox = earlier?.length === 0 ? fresh : after.outbox;
+      results.set(after._id, { ...after, version: before.version + 1, outbox });
       if (!earlier) return;
       if (earlier.length === 0) this.relay.cleared(after._id);
       if (fresh.length > 0) this.relay.send(after._id, before.version + 1, fresh, earlier);
@@ -290,6 +304,10 @@ export class Aggregates<S extends State> {
     return { op: { query, update }, before, after, fresh, earlier };
   }
 }
+
+/** The ids whose first round begins with a read. */
+const toRead = <S extends State>(open: Map<string, Change<S>[]>): string[] =>
+  [...open].filter(([, changes]) => !changes.every(({ isNew }) => isNew)).map(([id]) => id);
 
 /** Gives a service its aggregates: connects the store, starts the relays with the broker and drains them at the end. */
 export function aggregates(

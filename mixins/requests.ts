@@ -2,8 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
 import type { BatchHandler, Delivery, Outcome } from "../channels/types";
 
-/** With so many waiting, requests go before the work behind them, */
-const BUSY = 8;
+/** With so many waiting, requests go before the work behind them: fewer than that is an even load, */
+const BUSY = 32;
 /** and for so many milliseconds longer: those who were answered just now come with their next. */
 const LINGER_MS = 50;
 

@@ -75,8 +75,12 @@ export default defineService(({ broker, config, database, tracing }) => {
         {
           id,
           cause,
+          isNew: true,
           decide: (known, now) => {
-            if (known) return null;
+            if (known) {
+              fresh.delete(id);
+              return null;
+            }
             const state: Notification = {
               _id: id,
               ...notice,
@@ -95,6 +99,7 @@ export default defineService(({ broker, config, database, tracing }) => {
           return {
             id: deliveryId,
             cause,
+            isNew: true,
             decide: (known, now) => {
               if (known) return null;
               const state: Notification = {

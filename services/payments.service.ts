@@ -14,7 +14,7 @@ import {
   type Payment,
 } from "../domain/payment";
 import type { Outcome } from "../channels/types";
-import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
+import { aggregates, Aggregates, type Cause, type Stored } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
@@ -68,7 +68,7 @@ export default defineService(({ broker, config, database }) => {
     return Promise.race([call, late]).finally(() => clearTimeout(timer));
   }
 
-  async function charge(command: CommandOf<"payments.charge">, payment: Payment): Promise<void> {
+  async function charge(command: CommandOf<"payments.charge">, payment: Stored<Payment>): Promise<void> {
     const cause = causeOf(command);
     const known = { ...payment, paymentMethod: command.data.paymentMethod };
     const outcome: ChargeOutcome | Error = await ask(known).catch((error: Error) => error);
@@ -77,6 +77,7 @@ export default defineService(({ broker, config, database }) => {
         payment._id,
         cause,
         (state, now) => state && recordCharge(state, { result: "failed" }, now),
+        [payment],
       );
       throw outcome;
     }
@@ -85,6 +86,7 @@ export default defineService(({ broker, config, database }) => {
       payment._id,
       cause,
       (state, now) => state && recordCharge({ ...state, items }, outcome, now),
+      [payment],
     );
     if (outcome.result === "unknown")
       throw new TransientError("OUTCOME_UNKNOWN", "The provider did not answer in time.");
@@ -96,6 +98,7 @@ export default defineService(({ broker, config, database }) => {
       commands.map((command) => ({
         id: command.data.orderId,
         cause: causeOf(command),
+        isNew: true,
         decide: (state, now) =>
           state
             ? tellAgain(state)

@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from "amqplib";
 import type { LoggerInstance } from "moleculer";
 import type { DeadLetter } from "../../contracts/dead-letter";
+import { mergedRun, type Run } from "../merger";
 import type { Verdict } from "../retry";
 import type { Settled } from "../run-batch";
 import { OUTAGE_DELAYS } from "../retry";
@@ -49,6 +50,7 @@ interface Job {
  */
 export class Consumer {
   private readonly queue: Queue;
+  private readonly run: Run;
   private subscription: Subscription | null = null;
   private underWay = 0;
   private idle: (() => void)[] = [];
@@ -61,6 +63,7 @@ export class Consumer {
     private readonly host: ConsumerHost,
   ) {
     this.queue = workQueue(chan.name, host.quorum);
+    this.run = mergedRun(chan, (payloads, deliveries) => host.run(chan, payloads, deliveries));
   }
 
   /** Messages that this node has in hand. */
@@ -133,7 +136,7 @@ export class Consumer {
   private async handle(jobs: Job[]): Promise<void> {
     const payloads = jobs.map((job) => job.payload);
     const deliveries = jobs.map((job) => job.delivery);
-    const outcomes = await this.host.run(this.chan, payloads, deliveries);
+    const outcomes = await this.run(payloads, deliveries);
     jobs.forEach((job, i) => {
       const outcome = outcomes[i];
       if (outcome instanceof Promise) void outcome.then((late) => this.conclude(job, late));

@@ -1,10 +1,10 @@
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import type { LoggerInstance } from "moleculer";
 import { BehindFailedError, type Settled } from "../run-batch";
+import { mergedRun, type Run } from "../merger";
 import { HEADERS, type Delivery, type HubChannel } from "../types";
 import type { Verdict } from "../retry";
 import { Commits } from "./commits";
-import { Merger, type Run } from "./merger";
 import { decode, headersOf, keyOf, textOf } from "./message";
 import { PartitionState } from "./partition";
 import { Slots } from "./slots";
@@ -276,13 +276,10 @@ export class GroupConsumer {
     };
   }
 
-  /** What runs the messages of a channel; a handler of one message at a time gains nothing by a merged batch. */
   private runnerOf(chan: HubChannel): Run {
     let runner = this.runners.get(chan.name);
     if (!runner) {
-      const run: Run = (payloads, deliveries) => this.handling.run(chan, payloads, deliveries);
-      const merger = chan.batch ? new Merger(chan.batch, run) : null;
-      runner = merger ? (payloads, deliveries) => merger.run(payloads, deliveries) : run;
+      runner = mergedRun(chan, (payloads, deliveries) => this.handling.run(chan, payloads, deliveries));
       this.runners.set(chan.name, runner);
     }
     return runner;

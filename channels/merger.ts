@@ -1,5 +1,5 @@
-import type { Settled } from "../run-batch";
-import type { Delivery } from "../types";
+import type { Settled } from "./run-batch";
+import type { Delivery, HubChannel } from "./types";
 
 /** Runs messages, and gives one outcome each. */
 export type Run = (payloads: unknown[], deliveries: Delivery[]) => Promise<Settled[]>;
@@ -11,18 +11,21 @@ interface Part {
   reject(error: unknown): void;
 }
 
-/** Merged batches of one topic under way. */
-const AT_ONCE = 2;
+/** What runs the messages of a channel; a handler of one message at a time gains nothing by a merged batch. */
+export function mergedRun(chan: HubChannel, run: Run): Run {
+  if (!chan.batch) return run;
+  const merger = new Merger(chan.batch, run);
+  return (payloads, deliveries) => merger.run(payloads, deliveries);
+}
 
 /**
- * Makes one batch of what the partitions of a topic bring at the same time: each has a few messages, and a
- * batch costs its reads and writes however few it has. A partition waits for its part before it goes on, so
- * the order of a key is not touched.
+ * Makes one batch of what comes at the same time, from several partitions of a topic or while the batch before
+ * is under way: a batch costs its reads and writes however few messages it has. Batches go one after the
+ * other. Who brings messages waits for their outcomes, so the order of a key is not touched.
  */
-export class Merger {
+class Merger {
   private waiting: Part[] = [];
-  private running = 0;
-  private scheduled = false;
+  private busy = false;
 
   constructor(
     /** The most messages of a batch; a part that has more goes alone. */
@@ -39,18 +42,13 @@ export class Merger {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.running >= AT_ONCE || this.waiting.length === 0) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      void this.runNext();
-    });
+    if (this.busy || this.waiting.length === 0) return;
+    this.busy = true;
+    setImmediate(() => void this.runNext());
   }
 
   private async runNext(): Promise<void> {
     const parts = this.take();
-    this.running++;
-    this.schedule();
     try {
       const outcomes = await this.handler(
         parts.flatMap(({ payloads }) => payloads),
@@ -61,7 +59,7 @@ export class Merger {
     } catch (error) {
       for (const { reject } of parts) reject(error);
     }
-    this.running--;
+    this.busy = false;
     this.schedule();
   }
 
