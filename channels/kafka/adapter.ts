@@ -1,7 +1,7 @@
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { ChannelUnavailableError } from "../../contracts/errors";
 import { HubAdapterBase } from "../base";
-import { DEAD_LETTERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
+import { DEAD_LETTERS, HEADERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
 import { GroupConsumer, within, type Handling } from "./consumer";
 import { encode } from "./message";
 import { Publisher } from "./publisher";
@@ -232,10 +232,9 @@ export class KafkaAdapter extends HubAdapterBase {
     judge: (chan, error, attempt, outages) => this.verdict(chan, error, attempt, outages),
     putAside: async (chan, delivery, payload, error, reason) => {
       const letter = this.deadLetter(chan, delivery, payload, error, reason);
-      await this.publish(DEAD_LETTERS, letter, {
-        headers: letter.headers,
-        ...(letter.key && { key: letter.key }),
-      });
+      // The message may have been for one group alone; its dead letter is not.
+      const { [HEADERS.onlyGroup]: _, ...headers } = letter.headers;
+      await this.publish(DEAD_LETTERS, letter, { headers, ...(letter.key && { key: letter.key }) });
     },
   };
 

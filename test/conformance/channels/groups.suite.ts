@@ -1,4 +1,6 @@
-import { HEADERS, type Delivery } from "../../../channels/types";
+import { DEAD_LETTERS, HEADERS, type Delivery } from "../../../channels/types";
+import type { DeadLetter } from "../../../contracts/dead-letter";
+import { PermanentError } from "../../../contracts/errors";
 import { ascending, gate, numberOf, numbers, type Harness } from "./harness";
 import type { HubNode } from "./hub-node";
 import type { Use } from "./channels.suite";
@@ -92,6 +94,28 @@ export function groupConformance(use: Use): void {
 
     await hub.until(() => got.length >= 3);
     expect([...got].sort()).toEqual([`${first} 1`, `${second} 0`, `${second} 1`].sort());
+  });
+
+  it("files a redriven message that fails again, whatever group it was for", async () => {
+    const hub = use();
+    const group = hub.group();
+    const filed: DeadLetter[] = [];
+    const fails = () => {
+      throw new PermanentError("NO_SUCH_PLAN", "the plan is gone");
+    };
+    const file = (payload: unknown) => {
+      const letter = payload as DeadLetter;
+      if (letter.channel === hub.channel) filed.push(letter);
+    };
+    const node = await hub.node(
+      { group, channel: hub.channel, handler: fails },
+      { group: hub.group(), channel: DEAD_LETTERS, handler: file },
+    );
+
+    await node.publish(hub.channel, { n: 0 }, { key: "k", headers: { [HEADERS.onlyGroup]: group } });
+
+    await hub.until(() => filed.length === 1);
+    expect(filed).toMatchObject([{ service: group, reason: "NO_SUCH_PLAN", payload: { n: 0 } }]);
   });
 
   it("starts a new group at the oldest message", async () => {
