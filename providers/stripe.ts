@@ -26,6 +26,7 @@ const PAGE = "100";
 /**
  * Stripe by its REST API (https://docs.stripe.com/api/payment_intents). An order has one PaymentIntent,
  * made under the order's idempotency key before it is confirmed: so it can be charged or cancelled, never both.
+ * Each call looks at the PaymentIntent first, because one that was given up on may have come through.
  */
 export class StripeProvider implements PaymentProvider {
   constructor(
@@ -38,6 +39,7 @@ export class StripeProvider implements PaymentProvider {
     const intent = await this.intent(request);
     if (intent.status === "canceled") return { result: "voided" };
     if (intent.status === "succeeded") return { result: "succeeded" };
+    if (intent.status === "processing") return { result: "unknown" };
     const confirmed = await this.call("POST", `payment_intents/${intent.id}/confirm`, {
       payment_method: request.paymentMethod,
     });
@@ -55,6 +57,7 @@ export class StripeProvider implements PaymentProvider {
       await this.call("POST", `payment_intents/${intent.id}/cancel`, {});
       return { result: "voided" };
     }
+    if (isRefunded(intent)) return { result: "refunded" };
     await this.call("POST", "refunds", { payment_intent: intent.id }, `refund:${request.idempotencyKey}`);
     return { result: "refunded" };
   }
@@ -132,11 +135,17 @@ export class StripeProvider implements PaymentProvider {
     if (type === "card_error") return { declined: declineCode ?? code ?? "card_declined" };
     if (response.status >= 500 || response.status === 429 || response.status === 409)
       throw new TransientError("PROVIDER_OUTAGE", `Stripe answered ${response.status}.`);
+    // Another call, or Stripe itself, was faster: the next attempt sees what came of it.
+    if (code?.endsWith("_unexpected_state"))
+      throw new TransientError("OUTCOME_UNKNOWN", "The charge is in another state than a moment ago.");
     throw new PermanentError("PROVIDER_REFUSED", `Stripe refused the call (${response.status}): ${message}`);
   }
 }
 
-function entryOf({ metadata, status, amount, latest_charge: charge }: PaymentIntent): BookEntry {
-  const refunded = typeof charge === "object" && charge?.refunded === true;
-  return { orderId: metadata.orderId ?? "", status: refunded ? "refunded" : status, amount };
+const isRefunded = ({ latest_charge: charge }: PaymentIntent): boolean =>
+  typeof charge === "object" && charge?.refunded === true;
+
+function entryOf(intent: PaymentIntent): BookEntry {
+  const { metadata, status, amount } = intent;
+  return { orderId: metadata.orderId ?? "", status: isRefunded(intent) ? "refunded" : status, amount };
 }

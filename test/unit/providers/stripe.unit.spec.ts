@@ -14,6 +14,10 @@ class FakeStripe {
   >();
   private readonly byKey = new Map<string, string>();
   failures = 0;
+  /** What a confirmed charge becomes at first. */
+  confirmed = "succeeded";
+  /** A call that is still under way confirms each intent just before the next call does. */
+  confirmsMeanwhile = false;
   private readonly server: Server = createServer((req, res) => {
     let text = "";
     req.on("data", (chunk: Buffer) => (text += String(chunk)));
@@ -41,8 +45,11 @@ class FakeStripe {
     const id = /payment_intents\/(pi_\d+)/.exec(call)?.[1] ?? "";
     const intent = this.intents.get(id);
     if (call.startsWith("POST /v1/payment_intents/") && intent) {
+      if (this.confirmsMeanwhile) intent.status = this.confirmed;
+      if (["processing", "succeeded", "canceled"].includes(intent.status))
+        return [400, { error: { type: "invalid_request_error", code: "payment_intent_unexpected_state" } }];
       if (call.endsWith("/cancel")) intent.status = "canceled";
-      else if (form.get("payment_method") === "pm_card_visa") intent.status = "succeeded";
+      else if (form.get("payment_method") === "pm_card_visa") intent.status = this.confirmed;
       else
         return [
           402,
@@ -67,6 +74,8 @@ class FakeStripe {
     }
     if (call === "POST /v1/refunds") {
       const paid = this.intents.get(form.get("payment_intent") ?? "");
+      if (paid?.refunded)
+        return [400, { error: { type: "invalid_request_error", code: "charge_already_refunded" } }];
       if (paid) paid.refunded = true;
       return [200, {}];
     }
@@ -134,6 +143,34 @@ describe("the Stripe provider", () => {
   it("never charges what was refunded before", async () => {
     expect(await provider.refund(request)).toEqual({ result: "voided" });
     expect(await provider.charge(request)).toEqual({ result: "voided" });
+  });
+
+  it("given a charge that is being processed, when it is asked again, then waits for its outcome", async () => {
+    stripe.confirmed = "processing";
+    expect(await provider.charge(request)).toEqual({ result: "unknown" });
+    expect(await provider.charge(request)).toEqual({ result: "unknown" });
+    stripe.intents.get("pi_1")!.status = "succeeded";
+    expect(await provider.charge(request)).toEqual({ result: "succeeded" });
+  });
+
+  it("given a call that outlived its time, when it charges in that moment, then asks again and finds the charge", async () => {
+    stripe.confirmsMeanwhile = true;
+    await expect(provider.charge(request)).rejects.toMatchObject({ retryable: true });
+    expect(await provider.charge(request)).toEqual({ result: "succeeded" });
+  });
+
+  it("given a charge that is being processed, when it is to be given back, then asks again and gives it back", async () => {
+    stripe.confirmed = "processing";
+    await provider.charge(request);
+    await expect(provider.refund(request)).rejects.toMatchObject({ retryable: true });
+    stripe.intents.get("pi_1")!.status = "succeeded";
+    expect(await provider.refund(request)).toEqual({ result: "refunded" });
+  });
+
+  it("given a charge that was given back before, when it is asked again, then it is not refused", async () => {
+    await provider.charge(request);
+    await provider.refund(request);
+    expect(await provider.refund(request)).toEqual({ result: "refunded" });
   });
 
   it("takes an outage for one that passes", async () => {
