@@ -144,9 +144,16 @@ export class Replays {
       const { unbuilt, leaseBy } = await this.models.stateOf(projection);
       if (!unbuilt || leaseBy) continue;
       const { entries } = await this.log.page(0, 1, taken(projection));
-      if (entries.length > 0) await this.start({ projection: projection.name });
+      if (entries.length > 0) await this.build(projection);
       else await this.models.built(projection);
     }
+  }
+
+  /** Begins to build it, unless another node was faster. */
+  private async build({ name: projection }: Projection): Promise<void> {
+    await this.start({ projection }).catch((error: Error) => {
+      if (!(error instanceof ConflictError)) throw error;
+    });
   }
 
   private behind(work: Promise<void>): void {
@@ -274,7 +281,7 @@ export class Replays {
     if (generation === replay.generation) await this.finish(projection, replay, lease);
     else {
       await this.fail(replay, lease, new Error("Its node ended before it was done."));
-      if (unbuilt) await this.start({ projection: projection.name });
+      if (unbuilt) await this.build(projection);
     }
   }
 
