@@ -3,9 +3,13 @@ import { ForbiddenError, UnauthorizedError } from "../contracts/errors";
 import type { Caller } from "./request";
 import { TokenVerifier, type AccessClaims, type PublicJwk } from "./tokens";
 
-interface Revocation {
+/** Tokens that ended before their time: those of a session, or those of a user below a version. */
+export interface Revocation {
+  /** The session's or the user's id. */
   _id: string;
+  /** For a user: the lowest version that is still good. */
   minVersion?: number;
+  /** When (ms) the last access token that it could concern has expired. */
   until: number;
 }
 
@@ -44,7 +48,7 @@ export class Guard {
     return this.revoked.has(sid) || ver < (this.revoked.get(sub)?.minVersion ?? 0);
   }
 
-  /** Called when tokens were revoked; the listener looks which of its own are concerned. */
+  /** Called when tokens were revoked; the listener checks which of its own are affected. */
   onRevoked(listener: () => void): void {
     this.listeners.push(listener);
   }

@@ -1,16 +1,18 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
-import type { Context } from "moleculer";
 import { LoginBody, PageQuery, RefreshBody, RegisterBody, RoleBody } from "../contracts/api";
 import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/errors";
 import type { Role } from "../contracts/events";
 import { newId } from "../contracts/ids";
+import type { Now } from "../domain/types";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
 import { atStart } from "../mixins/background";
+import type { Revocation } from "../mixins/guard";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { LoginLimit } from "../mixins/rate-limit";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { Sweep } from "../mixins/sweep";
 import { makePrivateKey, TokenSigner } from "../mixins/tokens";
 import type { Document, StoreAdapter } from "../store/types";
 
@@ -20,8 +22,10 @@ interface User extends Document {
   name?: string | null;
   passwordHash?: string;
   role: Role;
-  /** Access tokens of a lower version are not good any more. */
+  /** Tokens and sessions of a lower version are not good any more, */
   tokenVersion: number;
+  /** since this moment (ms). */
+  tokensEndedAt?: number;
   createdAt: string;
   deletedAt?: string;
 }
@@ -29,10 +33,11 @@ interface User extends Document {
 /** A refresh token family: each refresh replaces `tokenHash`; an old one that comes again ends the family. */
 interface Session extends Document {
   userId: string;
+  tokenVersion: number;
   tokenHash: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as is `endedAt`. */
   expiresAt: number;
-  revoked: boolean;
+  endedAt?: number;
 }
 
 interface SigningKey extends Document {
@@ -44,15 +49,13 @@ interface Roster extends Document {
   ids: string[];
 }
 
-/** Tokens that ended before their time: those of a session, or those of a user below a version. */
-export interface Revocation extends Document {
-  /** For a user: the lowest version that is still good. */
-  minVersion?: number;
-  /** When (ms) the last access token that it could concern has expired. */
-  until: number;
-}
-
 const ROSTER = "admins";
+const FORGET_MS = 3_600_000;
+
+const endTokens = ({ tokenVersion }: User, now: Now) => ({
+  tokenVersion: tokenVersion + 1,
+  tokensEndedAt: now.ms,
+});
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
 const sameText = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
@@ -69,15 +72,18 @@ const view = ({ _id: id, email = "", name = null, role, createdAt }: User) => ({
 export default defineService(({ broker, config, database }) => {
   const users = new Aggregates<User>(broker, "auth", {
     name: "users",
-    indexes: [{ fields: ["email"], unique: true, sparse: true }, { fields: ["-createdAt", "-_id"] }],
+    indexes: [
+      { fields: ["email"], unique: true, sparse: true },
+      { fields: ["-createdAt", "-_id"] },
+      { fields: ["tokensEndedAt"], sparse: true },
+    ],
   });
   const sessions = database.adapter<Session>({
     name: "sessions",
-    indexes: [{ fields: ["userId"] }, { fields: ["expiresAt"] }],
+    indexes: [{ fields: ["expiresAt"] }, { fields: ["endedAt"], sparse: true }],
   });
   const keys = database.adapter<SigningKey>({ name: "signing_keys" });
   const rosters = database.adapter<Roster>({ name: "rosters" });
-  const revocations = database.adapter<Revocation>({ name: "revocations", indexes: [{ fields: ["until"] }] });
   const limit = new LoginLimit(config, database);
   let signer: TokenSigner | null = null;
   /** Verified for unknown addresses too, so that the time of an answer does not tell who has an account. */
@@ -110,31 +116,46 @@ export default defineService(({ broker, config, database }) => {
     const session: Session = {
       _id: newId(),
       userId: user._id,
+      tokenVersion: user.tokenVersion,
       tokenHash: sha256(secret),
       expiresAt,
-      revoked: false,
     };
     await sessions.insert(session);
     return issue(user, session, secret);
   }
 
-  async function revoke(id: string, minVersion?: number): Promise<void> {
-    const until = Date.now() + config.JWT_ACCESS_TTL * 1000;
-    const fields = { until, ...(minVersion !== undefined && { minVersion }) };
-    const [fresh] = await revocations.insertEach([{ _id: id, ...fields }]);
-    if (!fresh) await revocations.updateEach([{ query: { _id: id }, update: { $set: fields } }]);
-    void broker.broadcast("tokens.revoked", [{ _id: id, ...fields }]);
+  const lifetime = config.JWT_ACCESS_TTL * 1000;
+  const ofSession = ({ _id, endedAt = 0 }: Session): Revocation => ({ _id, until: endedAt + lifetime });
+  const ofUser = ({ _id, tokenVersion: minVersion, tokensEndedAt = 0 }: User): Revocation => ({
+    _id,
+    minVersion,
+    until: tokensEndedAt + lifetime,
+  });
+
+  /** The gateways hear of it at once; should that get lost, they ask for `revocations`. */
+  function tellRevoked(revocation: Revocation): void {
+    void broker.broadcast("tokens.revoked", [revocation]);
   }
 
-  async function endSession(id: string): Promise<void> {
-    await sessions.updateEach([{ query: { _id: id }, update: { $set: { revoked: true } } }]);
-    await revoke(id);
+  /** What ended before its time, and lies in the documents themselves: it is stored with what ended it. */
+  async function revocations(): Promise<Revocation[]> {
+    const since = Date.now() - lifetime;
+    const [ended, changed] = await Promise.all([
+      sessions.find({ query: { endedAt: { $gt: since } } }),
+      users.adapter.find({ query: { tokensEndedAt: { $gt: since } } }),
+    ]);
+    return [...ended.map(ofSession), ...changed.map(ofUser)];
   }
 
-  /** All that a user is signed in with, everywhere. */
-  async function endAll({ _id: userId, tokenVersion }: User): Promise<void> {
-    await sessions.updateMany({ userId }, { $set: { revoked: true } });
-    await revoke(userId, tokenVersion);
+  async function endSession(session: Session): Promise<void> {
+    const ended = { ...session, endedAt: Date.now() };
+    await sessions.updateEach([
+      {
+        query: { _id: session._id, endedAt: { $exists: false } },
+        update: { $set: { endedAt: ended.endedAt } },
+      },
+    ]);
+    tellRevoked(ofSession(ended));
   }
 
   async function createUser(body: RegisterBody, role: Role, cause: Cause): Promise<User> {
@@ -179,7 +200,10 @@ export default defineService(({ broker, config, database }) => {
     const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
     const session = await sessions.findById(id);
     if (!session) throw invalid;
-    if (session.revoked) throw new UnauthorizedError("TOKEN_REVOKED", "This session has ended.");
+    const user = await users.get(session.userId);
+    if (!user || user.deletedAt) throw invalid;
+    if (session.endedAt || session.tokenVersion < user.tokenVersion)
+      throw new UnauthorizedError("TOKEN_REVOKED", "This session has ended.");
     if (session.expiresAt <= Date.now())
       throw new UnauthorizedError("TOKEN_EXPIRED", "The refresh token has expired.");
     const tokenHash = sha256(secret);
@@ -189,17 +213,17 @@ export default defineService(({ broker, config, database }) => {
     };
     const rotated =
       sameText(tokenHash, session.tokenHash) &&
-      (await sessions.updateEach([{ query: { _id: id, tokenHash, revoked: false }, update }]))[0];
+      (
+        await sessions.updateEach([{ query: { _id: id, tokenHash, endedAt: { $exists: false } }, update }])
+      )[0];
     if (!rotated) {
       // A token that was used before: stolen, or sent twice. Nobody goes on with this family.
-      await endSession(id);
+      await endSession(session);
       throw new UnauthorizedError(
         "TOKEN_REVOKED",
         "This refresh token was used before; the session has ended.",
       );
     }
-    const user = await users.get(session.userId);
-    if (!user || user.deletedAt) throw invalid;
     return issue(user, session, next);
   }
 
@@ -210,19 +234,22 @@ export default defineService(({ broker, config, database }) => {
     const before = await users.get(userId);
     if (!before || before.deletedAt) throw new NotFoundError("user");
     if (role === "user") await leaveRoster(userId);
-    else await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: userId } } }]);
-    const user = await users.change(userId, causeOf(ctx), (state) => {
+    const user = await users.change(userId, causeOf(ctx), (state, now) => {
       if (!state || state.deletedAt || state.role === role) return null;
-      const tokenVersion = state.tokenVersion + (role === "user" ? 1 : 0);
       return {
-        state: { ...state, role, tokenVersion },
+        state: { ...state, role, ...(role === "user" && endTokens(state, now)) },
         messages: [{ event: "UserRoleChanged", data: { userId, role, by } }],
       };
     });
     if (!user || user.deletedAt) throw new NotFoundError("user");
-    if (role === "user" && before.role !== role) await endAll(user);
+    // Listed last: whoever is on the list is an administrator, so it never counts one who is none.
+    if (role === "admin") await enterRoster(userId);
+    else if (user.tokensEndedAt) tellRevoked(ofUser(user));
     return view(user);
   }
+
+  const enterRoster = (userId: string) =>
+    rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: userId } } }]);
 
   /** Takes somebody off the list of administrators, unless nobody would be left on it. */
   async function leaveRoster(userId: string): Promise<void> {
@@ -242,10 +269,10 @@ export default defineService(({ broker, config, database }) => {
     const user = await users.change(userId, causeOf(ctx), (state, now) => {
       if (!state || state.deletedAt) return null;
       const { email: _email, name: _name, passwordHash: _hash, ...rest } = state;
-      const gone: User = { ...rest, role: "user", tokenVersion: state.tokenVersion + 1, deletedAt: now.at };
+      const gone: User = { ...rest, role: "user", ...endTokens(state, now), deletedAt: now.at };
       return { state: gone, messages: [{ event: "UserDeleted", data: { userId, by } }] };
     });
-    if (user) await endAll(user);
+    if (user) tellRevoked(ofUser(user));
     return answer(ctx, 204, null);
   }
 
@@ -257,7 +284,7 @@ export default defineService(({ broker, config, database }) => {
     const password = config.ADMIN_PASSWORD ?? randomBytes(12).toString("base64url");
     try {
       const { _id } = await createUser({ email: config.ADMIN_EMAIL, password }, "admin", cause);
-      await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: _id } } }]);
+      await enterRoster(_id);
       if (!config.ADMIN_PASSWORD)
         process.stdout.write(
           `\n  Administrator: ${config.ADMIN_EMAIL}  password: ${password}  (shown once)\n\n`,
@@ -266,15 +293,17 @@ export default defineService(({ broker, config, database }) => {
       if (!(error instanceof ConflictError)) throw error;
       // Another node made it at the same moment, or a crash came between: it is an administrator, list it.
       const admin = await users.adapter.findOne({ email: config.ADMIN_EMAIL.toLowerCase() });
-      if (admin?.role === "admin")
-        await rosters.updateEach([{ query: { _id: ROSTER }, update: { $addToSet: { ids: admin._id } } }]);
+      if (admin?.role === "admin") await enterRoster(admin._id);
     }
   }
 
-  const collections = [sessions, keys, rosters, revocations] as unknown as StoreAdapter<never>[];
+  const forgetting = new Sweep(broker, "auth.sessions", FORGET_MS, async () => {
+    await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
+  });
+  const collections = [sessions, keys, rosters] as unknown as StoreAdapter<never>[];
   return {
     name: "auth",
-    mixins: [aggregates(users as never, [], collections)],
+    mixins: [aggregates(users as never, [], collections), forgetting.mixin],
     actions: {
       register: async (ctx: HttpContext) => {
         const user = await createUser(bodyOf(ctx, RegisterBody), "user", causeOf(ctx));
@@ -286,7 +315,7 @@ export default defineService(({ broker, config, database }) => {
       logout: async (ctx: HttpContext) => {
         const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
         const session = await sessions.findById(id);
-        if (session && sameText(sha256(secret), session.tokenHash)) await endSession(id);
+        if (session && sameText(sha256(secret), session.tokenHash)) await endSession(session);
         return answer(ctx, 204, null);
       },
       me: async (ctx: HttpContext) => {
@@ -310,15 +339,13 @@ export default defineService(({ broker, config, database }) => {
       /** What gateways must refuse although it has not expired. */
       revocations: {
         visibility: "public",
-        handler: async (_ctx: Context) => revocations.find({ query: { until: { $gt: Date.now() } } }),
+        handler: revocations,
       },
     },
     started: () =>
       atStart(broker.getLogger("auth"), async () => {
         await signing();
         await firstAdmin();
-        await revocations.removeMany({ until: { $lte: Date.now() } });
-        await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
       }),
   };
 });

@@ -43,6 +43,20 @@ describe("roles", () => {
     expect((await again.client.get("/api/admin/users")).status).toBe(403);
   });
 
+  test("an administrator who is demoted loses tokens, although nobody heard of it at once", async () => {
+    const person = await promoted();
+    const lost = jest.spyOn(hub.broker, "broadcast").mockResolvedValue(undefined);
+    expect((await setRole(person.id, "user")).status).toBe(200);
+    const again = await setRole(person.id, "user");
+    lost.mockRestore();
+    expect(again.status).toBe(200);
+    await waitFor(async () => (await person.client.get("/api/auth/me")).status === 401, 5_000);
+    const { refreshToken } = person.session;
+    expect((await hub.guest.post("/api/auth/refresh", { refreshToken })).body).toMatchObject({
+      code: "TOKEN_REVOKED",
+    });
+  });
+
   test("a change tells of it by id alone", async () => {
     const person = await promoted();
     const events = await waitFor(async () => {
