@@ -76,12 +76,9 @@ export const HEADERS = {
   onlyGroup: "x-hub-only-group",
   /** The id of the dead letter that a redriven message was: if it fails again, its history goes on there. */
   deadLetter: "x-hub-dead-letter",
-  /** The first attempt's time, ISO 8601. */
-  firstFailedAt: "x-hub-first-failed-at",
 } as const;
 
-/** Channel that dead letters go to, on every transport. */
-export const DEAD_LETTERS = "hub.dead-letters";
+export { DEAD_LETTERS } from "../contracts/dead-letter";
 
 /** What a transport tells of one group: messages not yet done. */
 export interface GroupLag {

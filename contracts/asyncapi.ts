@@ -1,12 +1,12 @@
 import { Type, type TObject } from "@sinclair/typebox";
 import { DeadLetter } from "./answers";
 import { COMMANDS, type CommandType } from "./commands";
+import { DEAD_LETTERS } from "./dead-letter";
 import { ALL_TOPICS, EVENTS, type EventType, type Topic } from "./events";
 import { exampleOf } from "./examples";
 import { COMMAND_FLOWS, senderOf, TAKES, topicsOf } from "./flows";
 import { commandSchema, eventSchema } from "./messages";
 
-const DEAD_LETTERS = "hub.dead-letters";
 const EVENT_TYPES = Object.keys(EVENTS) as EventType[];
 const COMMAND_TYPES = Object.keys(COMMANDS) as CommandType[];
 const Text = Type.String();
@@ -28,14 +28,22 @@ const HubHeaders = Type.Object({
     Type.String({ description: "W3C Trace Context, of a message that belongs to a trace" }),
   ),
   "x-hub-attempt": Type.Optional(Type.String({ description: "counts the deliveries to a group" })),
-  "x-hub-first-failed-at": Type.Optional(Type.String({ format: "date-time" })),
   "x-hub-only-group": Type.Optional(
     Type.String({ description: "redriven for this group alone; the others let it pass" }),
   ),
+  "x-hub-dead-letter": Type.Optional(
+    Type.String({ description: "the id of the dead letter that a redriven message was" }),
+  ),
 });
 
-/** `status` is what the admin API adds. */
-const DeadLetterMessage = Type.Omit(DeadLetter, ["status"]);
+/** The admin API adds what became of it. */
+const DeadLetterMessage = Type.Omit(DeadLetter, [
+  "status",
+  "orderId",
+  "failures",
+  "firstFailedAt",
+  "history",
+]);
 const ref = (path: string) => ({ $ref: `#/${path}` });
 const refs = (names: readonly string[], at: string) =>
   Object.fromEntries(names.map((name) => [name, ref(`${at}/${name}`)]));

@@ -2,7 +2,10 @@ import { messageId, messageType, type MessageEnvelope } from "./envelope";
 import { isRetryable } from "./errors";
 import { redactText } from "./redact";
 
-/** A message put aside, as it travels on `hub.dead-letters`. The admin API adds `status`. */
+/** The channel that dead letters go to, on every transport. */
+export const DEAD_LETTERS = "hub.dead-letters";
+
+/** A message put aside, as it travels on that channel. The admin API adds what became of it. */
 export interface DeadLetter {
   id: string;
   kind: "command" | "event";

@@ -1,12 +1,14 @@
-import type { TSchema } from "@sinclair/typebox";
+import type { TObject, TSchema } from "@sinclair/typebox";
 import Ajv from "ajv";
 import schema from "@asyncapi/specs/schemas/3.0.0.json";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HEADERS } from "../../channels/types";
 import { ROOT } from "../../config/paths";
 import { asyncapi, exampleMessage, messageSchema } from "../../contracts/asyncapi";
 import { COMMANDS, type CommandType } from "../../contracts/commands";
+import { toDeadLetter } from "../../contracts/dead-letter";
 import { EVENTS, type EventType, type HubEvent } from "../../contracts/events";
 import { exampleOf } from "../../contracts/examples";
 import { TAKES, topicsOf } from "../../contracts/flows";
@@ -61,6 +63,32 @@ describe("The AsyncAPI document", () => {
 
   test("has every event and command", () => {
     expect(Object.keys(asyncapi().components.messages)).toEqual(expect.arrayContaining(TYPES));
+  });
+
+  test("given a message that failed, when it is put aside, then its dead letter is what the document says", () => {
+    const failed = {
+      id: "letter-1",
+      kind: "event",
+      channel: "hub.orders",
+      group: "audit",
+      key: null,
+      headers: {},
+      attempts: 6,
+      payload: "no JSON",
+      error: new Error("no"),
+      now: new Date(),
+    } as const;
+    const letter = JSON.parse(JSON.stringify(toDeadLetter(failed))) as object;
+    const { payload } = asyncapi().components.messages.DeadLetter;
+    expect(Object.keys(payload.properties).sort()).toEqual(Object.keys(letter).sort());
+    expect(fieldErrors(payload, letter)).toBeNull();
+  });
+
+  test("has every header that the transports set, and no other", () => {
+    const messages = asyncapi().components.messages as unknown as Record<string, { headers: TObject }>;
+    const headers = Object.keys(messages["payments.charge"]?.headers.properties ?? {});
+    const own = headers.filter((name) => name.startsWith("x-hub-"));
+    expect(own.sort()).toEqual(Object.values(HEADERS).sort());
   });
 
   test.each(TYPES)("%s: the example meets its contract", (type) => {
