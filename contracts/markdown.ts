@@ -57,7 +57,7 @@ function command(type: CommandType): string {
 }
 
 function topic(name: Topic): string[] {
-  return [`## ${name}\nTold by \X.`, ...on(name).map(event)];
+  return [`## ${name}\nTold by ${senderOf(name)}.`, ...on(name).map(event)];
 }
 
 function event(type: EventType): string {

@@ -13,6 +13,7 @@ import { EVENTS, type EventType, type HubEvent } from "../../contracts/events";
 import { exampleOf } from "../../contracts/examples";
 import { TAKES, topicsOf } from "../../contracts/flows";
 import { contractError } from "../../contracts/messages";
+import { eventsMarkdown } from "../../contracts/markdown";
 import { openapi } from "../../contracts/openapi";
 import { ROUTES } from "../../contracts/routes";
 import { fieldErrors } from "../../contracts/validate";
@@ -93,6 +94,16 @@ describe("The AsyncAPI document", () => {
 
   test.each(TYPES)("%s: the example meets its contract", (type) => {
     expect(contractError(exampleMessage(messageSchema(type)))).toBeNull();
+  });
+});
+
+describe("docs/events.md", () => {
+  test.each([
+    ["hub.orders", "orders"],
+    ["hub.users", "auth"],
+    ["hub.inventory", "inventory"],
+  ])("given the topic %s, when it is described, then its sender is %s", (topic, sender) => {
+    expect(eventsMarkdown()).toContain(`## ${topic}\nTold by ${sender}.\n`);
   });
 });
 
