@@ -46,6 +46,8 @@ const room = (userId: string): string => `user:${userId}`;
  */
 export class Sockets {
   private readonly io: Server<Record<string, never>, ServerEvents, Record<string, never>, SocketData>;
+  /** Sockets that are being let in: socket.io lists them only afterwards. */
+  private readonly admitting = new Map<string, HubSocket>();
 
   constructor(
     server: HttpServer,
@@ -59,10 +61,14 @@ export class Sockets {
       cors: { origin: [...corsOrigins] },
     });
     this.io.use((socket, next) => {
-      this.admit(socket).then(
-        () => next(),
-        (error: Error) => next(connectError(error)),
-      );
+      this.admitting.set(socket.id, socket);
+      void this.admit(socket)
+        .then(
+          () => next(),
+          (error: Error) => next(connectError(error)),
+        )
+        // By then it is greeted, refused or gone.
+        .finally(() => setImmediate(() => this.admitting.delete(socket.id)));
     });
     this.io.on("connection", (socket) => this.greet(socket));
     guard.onRevoked(() => this.endRevoked());
@@ -75,7 +81,7 @@ export class Sockets {
       if (!sockets) continue;
       const span = this.span(trace, userId, notification);
       for (const id of sockets) {
-        const socket = this.io.sockets.sockets.get(id);
+        const socket = this.io.sockets.sockets.get(id) ?? this.admitting.get(id);
         if (!socket || (again && Date.parse(notification.createdAt) < socket.handshake.issued)) continue;
         if (socket.data.waiting) socket.data.waiting.push(notification);
         else emit(socket, notification);

@@ -73,6 +73,42 @@ test("with `after` what was missed comes first, in order and once, then what is 
   expect(socket.told.map(({ id }) => id)).toEqual(all.slice(2).map(({ id }) => id));
 });
 
+test("what comes while the missed ones are looked up is told after them", async () => {
+  const person = await signUp(hub.guest);
+  await buy(person);
+  const after = (await toldTo(person)).at(-1)?.id;
+  let goOn = () => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let lookedUp = false;
+  const call = hub.broker.call.bind(hub.broker) as (...args: unknown[]) => Promise<unknown>;
+  const slow = (...args: unknown[]) => {
+    if (args[0] !== "notifications.since") return call(...args);
+    return call(...args).then(async (missed) => {
+      lookedUp = true;
+      await held;
+      return missed;
+    });
+  };
+  const calls = jest.spyOn(hub.broker, "call").mockImplementation(slow as typeof hub.broker.call);
+  const broadcasts = jest.spyOn(hub.broker, "broadcast");
+  const told = () =>
+    broadcasts.mock.calls.flatMap(([event, of]: unknown[]) =>
+      event === "notifications.told" ? (of as object[]) : [],
+    );
+
+  const connecting = connect(person, { after });
+  await waitFor(() => lookedUp);
+  await buy(person);
+  await waitFor(() => told().length === 2);
+  goOn();
+  const socket = await connecting;
+
+  await waitFor(() => socket.told.length === 2);
+  expect(socket.told.map(({ id }) => id)).toEqual((await toldTo(person)).slice(2).map(({ id }) => id));
+  calls.mockRestore();
+  broadcasts.mockRestore();
+});
+
 test.each([["nonsense"], [7], [{ $gt: "" }], [""]])("an `after` of %j is refused", async (after) => {
   const person = await signUp(hub.guest);
   expect((await connect(person, { after })).refused).toBe("BAD_CURSOR");
