@@ -1,8 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { ServiceBroker } from "moleculer";
+import { ConfigError } from "../contracts/errors";
 import { readiness } from "./health";
 
-/** `/health/*` and `/metrics` of one node on a port of its own (`METRICS_PORT`). */
+/**
+ * `/health/*` and `/metrics` of one node on a port of its own (`METRICS_PORT`).
+ * @throws ConfigError when the port cannot be had
+ */
 export async function startHealthServer(broker: ServiceBroker, port: number): Promise<Server> {
   const server = createServer((req, res) => {
     const send = (status: number, body: unknown): void => {
@@ -22,6 +26,11 @@ export async function startHealthServer(broker: ServiceBroker, port: number): Pr
       });
     send(404, { status: "not found" });
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve)).catch(
+    (error: Error) => {
+      const why = `this node cannot listen on ${port}: ${error.message}`;
+      throw new ConfigError(`METRICS_PORT: ${why}. Set another port.`);
+    },
+  );
   return server;
 }
