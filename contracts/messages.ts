@@ -2,7 +2,7 @@ import { Type, type TObject } from "@sinclair/typebox";
 import { COMMANDS, isCommandType } from "./commands";
 import { isCommand, type MessageEnvelope } from "./envelope";
 import { PermanentError, ValidationError, type FieldError } from "./errors";
-import { EVENTS, isEventType } from "./events";
+import { EVENTS } from "./events";
 import { fieldErrors } from "./validate";
 
 const Text = Type.String({ minLength: 1, maxLength: 512 });
@@ -30,12 +30,16 @@ const SCHEMAS = new Map<string, TObject>([
   ...Object.entries(COMMANDS).map(([type, { data }]) => [type, commandSchema(type, data)] as const),
 ]);
 
+/** What any event has, whatever its type: of one that is not known yet its envelope is held to this. */
+const ANY_EVENT: TObject = Type.Object({ eventId: Text, eventType: Text, ...COMMON, data: Type.Object({}) });
+
 /** Messages that were found good; frozen, so they stay it. Several groups get the same one. */
 const known = new WeakSet<object>();
 
 /**
- * Holds a message against its contract. An event of an unknown type passes (somebody newer sent it, and a
- * consumer ignores what it does not know); an unknown command does not: it was meant for us.
+ * Holds a message against its contract. An event of an unknown type passes where its envelope is whole
+ * (somebody newer sent it, and a consumer ignores what it does not know); an unknown command does not: it was
+ * meant for us.
  * @returns the error that makes it a dead letter, or null.
  */
 export function contractError(message: unknown): ValidationError | PermanentError | null {
@@ -61,11 +65,11 @@ function envelopeError(envelope: MessageEnvelope): ValidationError | PermanentEr
       [{ pointer: "/eventId", detail: "is required" }],
       "The message has no eventId and eventType.",
     );
-  return isEventType(envelope.eventType) ? broken(envelope.eventType, envelope) : null;
+  return broken(envelope.eventType, envelope);
 }
 
 function broken(type: string, message: MessageEnvelope): ValidationError | null {
-  const errors = fieldErrors(SCHEMAS.get(type) as TObject, message);
+  const errors = fieldErrors(SCHEMAS.get(type) ?? ANY_EVENT, message);
   return errors && new ValidationError(errors, `${type} breaks its contract: ${summary(errors)}`);
 }
 

@@ -29,7 +29,11 @@ describe("a message is let through", () => {
       "an event with fields of a newer minor",
       { ...refunded, version: "1.9", tags: [], data: { ...data, net: 90 } },
     ],
-    ["an event of a type that is not known yet", { ...refunded, eventType: "PaymentDreamt", data: null }],
+    [
+      "an event of a type that is not known yet",
+      { ...refunded, eventType: "PaymentDreamt", data: { of: 1 } },
+    ],
+    ["an event whose type objects have", { ...refunded, eventType: "constructor", data: {} }],
   ])("%s", (_what, message) => {
     expect(contractError(message)).toBeNull();
   });
@@ -50,6 +54,8 @@ describe("a message is refused for good", () => {
     ["a time that is none", { ...refunded, timestamp: "yesterday" }],
     ["a version that is none", { ...refunded, version: "one" }],
     ["no key", { ...refunded, key: "" }],
+    ["a type that is not known, and no data", { ...refunded, eventType: "PaymentDreamt", data: null }],
+    ["a type that is not known, and no time", { ...refunded, eventType: "Dreamt", timestamp: undefined }],
     ["a command with broken data", { ...refund, data: { ...refund.data, currency: "euro" } }],
     ["an unknown command", { ...refund, commandType: "payments.steal" }],
     ["a command whose type objects have", { ...refund, commandType: "constructor" }],
