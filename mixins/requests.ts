@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
 import type { BatchHandler, Delivery, Outcome } from "../channels/types";
+import { within } from "./within";
 
-/** With so many waiting, requests go before the work behind them: fewer than that is an even load, */
+/** From this many waiting requests on, they go before messages: fewer are an even load. */
 const BUSY = 32;
-/** and for so many milliseconds longer: those who were answered just now come with their next. */
+/** How long that lasts after the last such moment (ms): their clients are about to ask again. */
 const LINGER_MS = 50;
 
 /** While requests wait, messages get one part of the time in so many. */
@@ -42,7 +43,7 @@ export class Requests {
     let end: () => void = () => undefined;
     const before = this.lastTurn;
     this.lastTurn = new Promise((resolve) => (end = resolve));
-    await Promise.race([before, pause(LONGEST_WAIT_MS)]);
+    await within(LONGEST_WAIT_MS, before, undefined);
     const began = performance.now();
     try {
       return await work();
