@@ -50,7 +50,7 @@ describe("roles", () => {
     const again = await setRole(person.id, "user");
     lost.mockRestore();
     expect(again.status).toBe(200);
-    await waitFor(async () => (await person.client.get("/api/auth/me")).status === 401, 5_000);
+    await waitFor(async () => (await person.client.get("/api/auth/me")).status === 401, { timeout: 5_000 });
     const { refreshToken } = person.session;
     expect((await hub.guest.post("/api/auth/refresh", { refreshToken })).body).toMatchObject({
       code: "TOKEN_REVOKED",
