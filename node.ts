@@ -5,6 +5,7 @@ import type { Config } from "./config";
 import { ConfigError } from "./contracts/errors";
 import { startHealthServer } from "./mixins/health-server";
 import { SystemEvents } from "./mixins/system-events";
+import { within } from "./mixins/within";
 import { brokerOptions } from "./moleculer.config";
 import { openDatabase } from "./store";
 import { storeLogger } from "./store/logger";
@@ -45,10 +46,7 @@ export async function startNode(config: Config): Promise<Node> {
 
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_MS)));
-      await Promise.race([shutDown(), late]);
-      clearTimeout(timer);
+      await within(STOP_MS, shutDown(), undefined);
       await database.close();
     })();
     return stopping;

@@ -1,4 +1,5 @@
 import type { LoggerInstance } from "moleculer";
+import { within } from "./within";
 
 type Value = string | number | boolean;
 export type Attributes = Record<string, Value | undefined>;
@@ -95,14 +96,11 @@ export class SpanExporter {
 
   /** Sends what is left, for `STOP_MS` at most. */
   async stop(): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<void>((resolve) => (late = setTimeout(resolve, STOP_MS)));
     const all = async (): Promise<void> => {
       await this.sending;
       while (this.waiting.length > 0 && (await this.send())) continue;
     };
-    await Promise.race([all(), tooLate]);
-    clearTimeout(late);
+    await within(STOP_MS, all(), undefined);
     if (this.timer) clearTimeout(this.timer);
   }
 

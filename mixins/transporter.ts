@@ -1,4 +1,5 @@
 import type { Middleware, ServiceBroker } from "moleculer";
+import { within } from "./within";
 
 /** How long a start waits for the transporter, in milliseconds. */
 const FIRST_TRY_MS = 3_000;
@@ -27,15 +28,11 @@ export async function transporterIsUp(broker: ServiceBroker): Promise<boolean> {
   if (!transit.connected) return false;
   const { client } = transit.tx;
   if (!client?.rtt) return true;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), ANSWER_MS)));
   const answered = client.rtt().then(
     () => true,
     () => false,
   );
-  const up = await Promise.race([answered, late]);
-  clearTimeout(timer);
-  return up;
+  return within(ANSWER_MS, answered, false);
 }
 
 /**
@@ -49,15 +46,9 @@ export const patientTransporter: Middleware = {
     if (!transit) return;
     const connect = transit.connect.bind(transit);
     transit.connect = async () => {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(() => {
-          broker.getLogger("transit").warn("TRANSPORTER: no connection yet; trying again.");
-          resolve();
-        }, FIRST_TRY_MS);
-      });
-      await Promise.race([connect(), late]);
-      clearTimeout(timer);
+      const connected = connect().then(() => true);
+      if (await within(FIRST_TRY_MS, connected, false)) return;
+      broker.getLogger("transit").warn("TRANSPORTER: no connection yet; trying again.");
     };
   },
 };

@@ -19,6 +19,7 @@ import type { HttpMeta } from "../mixins/request";
 import { Sockets } from "../mixins/socket";
 import { traceRequest } from "../mixins/tracing-middleware";
 import { serveVendor } from "../mixins/vendor";
+import { within } from "../mixins/within";
 
 interface Request extends IncomingMessage {
   originalUrl?: string;
@@ -203,12 +204,9 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       async drain() {
         const { server } = this as unknown as { server: Server };
         sockets?.close();
-        let timer: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)));
         const closed = new Promise<void>((resolve) => server.close(() => resolve()));
         server.closeIdleConnections();
-        await Promise.race([closed, late]);
-        clearTimeout(timer);
+        await within(DRAIN_MS, closed, undefined);
         server.closeAllConnections();
       },
       /** In place of moleculer-web's, which logs every refused request as an error. */

@@ -18,6 +18,7 @@ import { aggregates, Aggregates, type Cause, type Stored } from "../mixins/aggre
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
+import { within } from "../mixins/within";
 import { openProvider } from "../providers";
 import type { Query, StoreAdapter } from "../store/types";
 
@@ -59,13 +60,8 @@ export default defineService(({ broker, config, database }) => {
   async function ask(payment: Payment): Promise<ChargeOutcome> {
     const { _id: idempotencyKey, amount, currency, paymentMethod } = payment;
     const call = provider.charge({ idempotencyKey, amount, currency, paymentMethod: paymentMethod ?? "" });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<ChargeOutcome>((resolve) => {
-      timer = setTimeout(() => resolve({ result: "unknown" }), PROVIDER_TIMEOUT_MS);
-    });
     // What comes too late is not lost: the next call with this key tells it.
-    call.catch(() => undefined);
-    return Promise.race([call, late]).finally(() => clearTimeout(timer));
+    return within(PROVIDER_TIMEOUT_MS, call, { result: "unknown" });
   }
 
   async function charge(command: CommandOf<"payments.charge">, payment: Stored<Payment>): Promise<void> {
