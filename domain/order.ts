@@ -104,10 +104,23 @@ export function standing(facts: readonly OrderFact[]): Standing {
 }
 
 /** The service that owes the next step, or null when the order has arrived where it ends. */
-export function owes({ status, refund }: Standing): "payments" | "inventory" | null {
-  if (status === "PENDING" || (status === "CANCELLED" && refund === "pending")) return "payments";
-  return status === "PAID" ? "inventory" : null;
+export function owes(order: Pick<Order, "status" | "refund" | "facts">): "payments" | "inventory" | null {
+  if (owedCommand(order) !== null) return "payments";
+  return order.status === "PAID" || (order.status === "CANCELLED" && holdsSeats(order)) ? "inventory" : null;
 }
+
+/** The command whose result the order waits for; null when it waits for none. */
+export function owedCommand({
+  status,
+  refund,
+}: Pick<Order, "status" | "refund">): "payments.charge" | "payments.refund" | null {
+  if (status === "PENDING") return "payments.charge";
+  return status === "CANCELLED" && refund === "pending" ? "payments.refund" : null;
+}
+
+const holdsSeats = ({ facts }: Pick<Order, "facts">): boolean =>
+  facts.some(({ type }) => type === "InventoryReserved") &&
+  !facts.some(({ type }) => type === "InventoryReleased");
 
 export const isCancellable = ({ status }: Standing): boolean =>
   status === "PENDING" || status === "PAID" || status === "ACTIVE";
@@ -160,7 +173,7 @@ export function recordFact(
   const next = standing(facts);
   const state: Order = { ...order, facts, ...next, updatedAt: now.at };
   if (next.status === "ACTIVE" && !state.activatedAt) state.activatedAt = now.at;
-  const moved = next.status !== order.status || next.refund !== order.refund;
+  const moved = next.status !== order.status || owes(state) !== owes(order);
   return { state: moved ? waiting(state, now) : state, messages: consequences(order, state) };
 }
 
@@ -176,14 +189,15 @@ export function cancelOrder(
 
 /**
  * Asks for the overdue step again, by the same command under the same id: who has done it tells its result
- * again. That goes back to the first command of the chain, so it also heals an event that a broker lost.
+ * again. That goes back to the first command of the chain, so it also heals an event that a broker lost. A
+ * cancelled order tells again that it is, until its money and its seats are back.
  */
 export function askAgain(order: Order, now: Now): Decision<Order> | null {
   if (owes(order) === null) return null;
   const asked = (order.asked ?? 0) + 1;
   const askAt = now.ms + Math.min(STEP_DEADLINE_MS * 2 ** asked, LONGEST_ASK_MS);
   const cancelled = order.status === "CANCELLED";
-  const messages: Draft[] = [cancelled ? refund(order) : charge(order)];
+  const messages: Draft[] = cancelled ? (order.refund === "pending" ? [refund(order)] : []) : [charge(order)];
   // The same event, not one more: the seats go back once, and its user is told once.
   const again = cancelled ? Object.values(order.told ?? {}) : [];
   return { state: { ...order, asked, askAt }, messages, again };

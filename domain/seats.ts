@@ -202,12 +202,14 @@ export const bury = (
 ): Decision<Reservation> | null =>
   state ? null : { state: { ...blank(event, now), status: "released" }, messages: [] };
 
-/** The reservation of a cancelled order, after its seats were given back. */
+/** The reservation of a cancelled order, after its seats were given back; that they were is told again. */
 export function release(state: Reservation | null): Decision<Reservation> | null {
+  if (state?.status === "released" && state.told?.InventoryReleased)
+    return { state, messages: [], again: [state.told.InventoryReleased] };
   if (state?.status !== "reserved") return null;
   const { _id: orderId, userId, items } = state;
   return {
     state: { ...state, status: "released" },
-    messages: [{ event: "InventoryReleased", data: { orderId, userId, items } }],
+    messages: [{ event: "InventoryReleased", keep: true, data: { orderId, userId, items } }],
   };
 }

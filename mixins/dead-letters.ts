@@ -108,7 +108,7 @@ export function deadLetters(
       stopRedrive: async (ctx: HttpContext) => answer(ctx, 202, redriveView(await redrives.stop(idOf(ctx)))),
 
       /** Those of these aggregates' commands that lie here, open or discarded. */
-      putAside: {
+      heldCommands: {
         visibility: "public",
         handler: async (ctx: Context<{ keys: string[] }>) => {
           const query = {
@@ -116,8 +116,14 @@ export function deadLetters(
             kind: "command",
             status: { $in: ["open", "discarded"] },
           };
-          const found = await store.adapter.find({ query, fields: ["key", "status", "reason"] });
-          return found.map(({ _id: id, key, status, reason }) => ({ id, key, status, reason }));
+          const found = await store.adapter.find({ query, fields: ["key", "channel", "status", "reason"] });
+          return found.map(({ _id: id, key, channel, status, reason }) => ({
+            id,
+            key,
+            channel,
+            status,
+            reason,
+          }));
         },
       },
       openDeadLetters: {

@@ -28,6 +28,7 @@ import {
   cancelOrder,
   mergeLines,
   nudgeOrder,
+  owedCommand,
   owes,
   placeOrder,
   recordFact,
@@ -236,26 +237,37 @@ export default defineService(({ broker, config }) => {
   async function stuck(ctx: HttpContext) {
     const query = { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } };
     const page = await upwards(orders.adapter, query, queryOf(ctx, PageQuery), "waitingSince");
-    const aside = new Map((await putAside(page.items)).map(({ key, ...letter }) => [key, letter]));
+    const letters = await lettersOf(page.items);
     const items = page.items.map((order) => ({
       ...view(order),
       owes: owes(order),
       waitingSince: new Date(order.waitingSince ?? 0).toISOString(),
       asked: order.asked ?? 0,
       ...(order.askAt && { askAt: new Date(order.askAt).toISOString() }),
-      deadLetter: aside.get(order._id) ?? null,
+      deadLetter: letters.get(order._id) ?? null,
     }));
     return { ...page, items };
   }
 
-  interface PutAside {
+  interface HeldCommand {
     id: string;
     key: string;
+    channel: string;
     status: string;
     reason: string;
   }
-  const putAside = async (waiting: Order[]): Promise<PutAside[]> =>
-    waiting.length === 0 ? [] : broker.call("audit.putAside", { keys: waiting.map(({ _id }) => _id) });
+
+  /** The dead letters that these orders wait for: each that of the command whose result it waits for. */
+  async function lettersOf(waiting: Order[]): Promise<Map<string, Omit<HeldCommand, "key" | "channel">>> {
+    const owed = new Map(waiting.map((order) => [order._id, owedCommand(order)]));
+    if (owed.size === 0) return new Map();
+    const held = await broker.call<HeldCommand[], object>("audit.heldCommands", { keys: [...owed.keys()] });
+    return new Map(
+      held
+        .filter(({ key, channel }) => owed.get(key) === channel)
+        .map(({ id, key, status, reason }) => [key, { id, status, reason }]),
+    );
+  }
 
   /** Events since it was last asked again: while many come in, what is late is behind others and not lost. */
   let news = 0;
@@ -275,7 +287,7 @@ export default defineService(({ broker, config }) => {
     );
   }
 
-  /** Asks again for what is overdue. An order whose charge lies in the dead letters waits for its operator. */
+  /** Asks again for what is overdue. An order whose command lies in the dead letters waits for its operator. */
   async function askForOverdue(): Promise<void> {
     const overdue = await orders.adapter.find({
       query: { askAt: { $lte: Date.now() } },
@@ -284,14 +296,14 @@ export default defineService(({ broker, config }) => {
     });
     news = 0;
     if (overdue.length === 0) return;
-    const aside = new Set((await putAside(overdue)).map(({ key }) => key));
+    const held = await lettersOf(overdue);
     await orders.changeEach(
       overdue.map(({ _id: id, correlationId }) => ({
         id,
         cause: { id: `deadline:${id}`, correlationId },
         decide: (order, now) => {
           const decision = order && (order.askAt ?? Infinity) <= now.ms ? askAgain(order, now) : null;
-          return decision && aside.has(id) ? { ...decision, messages: [] } : decision;
+          return decision && held.has(id) ? { ...decision, messages: [] } : decision;
         },
       })),
     );
@@ -391,7 +403,7 @@ export default defineService(({ broker, config }) => {
         },
       },
 
-      /** How many orders the books have, and which are not charged. */
+      /** How many orders there are, for the reconciliation. */
       count: { visibility: "public", handler: async (_ctx: Context) => orders.adapter.count({}) },
     },
     events: {

@@ -54,6 +54,18 @@ test("an order that waits too long is listed, with who owes the step and the dea
   expect(Number(/^hub_sagas_stuck (\d+)/m.exec(metrics)?.[1])).toBeGreaterThanOrEqual(1);
 });
 
+test("a cancelled order waits for its refund, not for the charge that was given up", async () => {
+  const { id } = await givenUp();
+  await hub.admin.put("/api/admin/simulator", { mode: "outage" });
+  expect((await user.client.post(`/api/orders/${id}/cancel`)).status).toBe(202);
+  await waitLonger(hub.broker, id);
+  expect(await stuckOrder(id)).toMatchObject({ status: "CANCELLED", owes: "payments", deadLetter: null });
+  await hub.admin.put("/api/admin/simulator", { mode: "normal" });
+  await orderIs(user.client, id, "CANCELLED");
+  expect((await nudge(id)).status).toBe(202);
+  await waitFor(async () => (await user.client.get<OrderView>(`/api/orders/${id}`)).body.refund === "none");
+});
+
 test("a nudge asks for the step under the same id: the order goes on, is charged once, and who did it is kept", async () => {
   const { id } = await givenUp();
   const { status, body } = await nudge(id);

@@ -17,6 +17,7 @@ import {
   STEP_DEADLINE_MS,
   subscriptionsOf,
   totalOf,
+  type Order,
   type OrderFact,
 } from "../../../domain/order";
 import { at, fact, NEW_ORDER, newOrder, orderAfter, type Told } from "./facts";
@@ -141,6 +142,37 @@ describe("an order that waits too long", () => {
   test("asks for its refund again when it is cancelled", () => {
     const decision = askAgain(orderAfter(fact("CancelRequested")), at(60));
     expect(typesOf(decision?.messages)[0]).toBe("payments.refund");
+  });
+
+  test("tells again that it is cancelled, until its seats are back", () => {
+    const refunded = orderAfter(
+      fact("PaymentProcessed"),
+      fact("InventoryReserved"),
+      fact("CancelRequested"),
+      fact("PaymentRefunded"),
+    );
+    const told = { OrderCancelled: { eventId: "e1" } } as unknown as Order["told"];
+    expect([refunded.refund, owes(refunded), refunded.waitingSince]).toEqual(["done", "inventory", at(4).ms]);
+    const decision = askAgain({ ...refunded, told }, at(60));
+    expect([decision?.messages, decision?.again]).toEqual([[], [{ eventId: "e1" }]]);
+
+    const released = recordFact(refunded, fact("InventoryReleased"), at(61))?.state;
+    expect(released && owes(released)).toBeNull();
+    expect(released).not.toHaveProperty("askAt");
+  });
+
+  test("waits for its seats also when they were reserved after it was cancelled and paid back", () => {
+    const order = orderAfter(
+      fact("PaymentProcessed"),
+      fact("CancelRequested"),
+      fact("PaymentRefunded"),
+      fact("InventoryReserved"),
+    );
+    expect([order.status, owes(order), order.askAt]).toEqual([
+      "CANCELLED",
+      "inventory",
+      at(4).ms + STEP_DEADLINE_MS,
+    ]);
   });
 
   test("asks for nothing when it is over", () => {

@@ -4,9 +4,11 @@ import {
   availableOf,
   giveBack,
   recount,
+  release,
   takeBack,
   takes,
   type Recount,
+  type Reservation,
   type SeatRequest,
   type Stock,
 } from "../../../domain/seats";
@@ -116,6 +118,31 @@ const requests = fc.array(
   { maxLength: 12 },
 );
 const seatsOf = fc.tuple(...PLANS.map(() => fc.integer({ min: 0, max: 12 })));
+
+describe("given a reservation whose order is cancelled", () => {
+  const reserved: Reservation = {
+    _id: "1",
+    userId: "u",
+    items: [{ planId: "a", quantity: 1 }],
+    correlationId: "c",
+    status: "reserved",
+    createdAt: "2026-01-31T12:00:00.000Z",
+  };
+
+  test("it is released, and that is told; when the cancel comes again, the same is told again", () => {
+    const first = release(reserved);
+    expect(first?.state.status).toBe("released");
+    expect(first?.messages).toMatchObject([{ event: "InventoryReleased", keep: true }]);
+    const InventoryReleased = { eventId: "e1" } as NonNullable<Reservation["told"]>[string];
+    const again = release({ ...reserved, status: "released", told: { InventoryReleased } });
+    expect([again?.messages, again?.again]).toEqual([[], [InventoryReleased]]);
+  });
+
+  test("one that never held seats has nothing to tell", () => {
+    expect(release({ ...reserved, status: "released" })).toBeNull();
+    expect(release({ ...reserved, status: "refused" })).toBeNull();
+  });
+});
 
 test("whatever is asked for, seats are never sold twice, and available + reserved = seats", () => {
   fc.assert(
