@@ -1,5 +1,8 @@
+import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import http from "node:http";
+import https from "node:https";
+import { BlockList, isIP, type LookupFunction } from "node:net";
 import nodemailer from "nodemailer";
 import type { Config } from "../config";
 import { PermanentError, TransientError } from "../contracts/errors";
@@ -59,24 +62,48 @@ function email(url: string): Deliver {
 /** Posts the notification as JSON. A receiver sees the same `Idempotency-Key` when it comes again. */
 function webhook(allowPrivate: boolean): Deliver {
   return async (to, content) => {
-    if (!allowPrivate) await refusePrivate(new URL(to));
-    const response = await fetch(to, {
-      method: "POST",
-      redirect: "error",
-      headers: { "content-type": "application/json", "idempotency-key": content.id },
-      body: JSON.stringify(content),
-      signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
-    }).catch((error: Error) => {
+    const url = new URL(to);
+    const addresses = allowPrivate ? null : await publicAddresses(url);
+    const status = await post(url, content, addresses).catch((error: Error) => {
       throw notReached(error);
     });
-    await response.body?.cancel();
-    if (response.ok) return;
-    const message = `The webhook answered ${response.status}.`;
-    if (response.status >= 500 || response.status === 429)
-      throw new TransientError("WEBHOOK_FAILED", message);
+    if (status >= 200 && status < 300) return;
+    const message = `The webhook answered ${status}.`;
+    if (status >= 500 || status === 429) throw new TransientError("WEBHOOK_FAILED", message);
     throw new PermanentError("WEBHOOK_REFUSED", message);
   };
 }
+
+/**
+ * The status that a POST is answered with; redirects are not followed. `addresses` are those that were checked:
+ * asked once more, the name might have others.
+ */
+function post(to: URL, content: Content, addresses: LookupAddress[] | null): Promise<number> {
+  const { request } = to.protocol === "https:" ? https : http;
+  return new Promise((resolve, reject) => {
+    const sent = request(to, {
+      method: "POST",
+      // A connection of its own: a shared one might have been opened without a check.
+      agent: false,
+      headers: { "content-type": "application/json", "idempotency-key": content.id },
+      signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+      ...(addresses && { lookup: answering(addresses) }),
+    });
+    sent.on("error", reject).once("response", (response) => {
+      resolve(response.statusCode ?? 0);
+      response.destroy();
+    });
+    sent.end(JSON.stringify(content));
+  });
+}
+
+/** A lookup whose answer is known. */
+const answering =
+  (addresses: LookupAddress[]): LookupFunction =>
+  (_name, { all }, done) => {
+    const [{ address, family } = { address: "", family: 0 }] = addresses;
+    process.nextTick(() => (all ? done(null, addresses) : done(null, address, family)));
+  };
 
 /** Its message may name the user's own server: only its code goes further. */
 function notReached(error: Error): TransientError {
@@ -103,8 +130,8 @@ for (const [net, bits] of [
 ] as const)
   PRIVATE.addSubnet(net, bits, "ipv6");
 
-/** A user's webhook must not reach into the network that the hub stands in. */
-async function refusePrivate({ hostname, protocol }: URL): Promise<void> {
+/** A webhook's addresses: a user's must not reach into the network that the hub stands in. */
+async function publicAddresses({ hostname, protocol }: URL): Promise<LookupAddress[]> {
   if (protocol !== "https:" && protocol !== "http:")
     throw new PermanentError("WEBHOOK_REFUSED", "A webhook is http or https.");
   const host = hostname.replace(/^\[|\]$/g, "");
@@ -113,9 +140,7 @@ async function refusePrivate({ hostname, protocol }: URL): Promise<void> {
     : await lookup(host, { all: true }).catch((error: Error) => {
         throw notReached(error);
       });
-  for (const { address, family } of addresses) {
-    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-    if (mapped ? PRIVATE.check(mapped, "ipv4") : PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4"))
-      throw new PermanentError("WEBHOOK_PRIVATE", "The webhook's address is in a private network.");
-  }
+  if (addresses.some(({ address, family }) => PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4")))
+    throw new PermanentError("WEBHOOK_PRIVATE", "The webhook's address is in a private network.");
+  return addresses;
 }
