@@ -21,7 +21,7 @@ function write(this: Logger, parts: Parameters<LogFn>, log: LogFn): void {
 
 /** How every logger of the hub writes, the broker's and the store's. */
 export const LOGGING = {
-  // "warn" says more than 40 to who reads it, and costs the same.
+  // A reader understands "warn" better than 40.
   formatters: { level: (label) => ({ level: label }) },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
   hooks: { logMethod: write },

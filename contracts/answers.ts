@@ -3,7 +3,7 @@ import { SimulatorBody } from "./api";
 import { Line, OrderStatus, RefundStatus, Role } from "./events";
 import { Money } from "./money";
 
-/** What the REST API answers with. A newer hub may add fields, so that none of these is closed. */
+/** What the REST API answers with. A newer hub may add fields, so none of these is closed. */
 const Id = Type.String({ minLength: 1 });
 const Time = Type.String({ format: "date-time" });
 const Count = Type.Integer({ minimum: 0 });

@@ -41,7 +41,7 @@ export type RefreshBody = Static<typeof RefreshBody>;
 const Quantity = Type.Integer({ minimum: 1, maximum: 10_000 });
 const PaymentMethodName = Type.String({ minLength: 1, maxLength: 255 });
 
-/** The body of an order, one line or many; `normalizeOrder` in domain/ makes the first into the second. */
+/** The body of an order; `readBody` in the orders service turns the one-line form into it. */
 export const OrderBody = Type.Object(
   {
     items: Type.Array(Type.Object({ planId: Id, quantity: Quantity }, closed), { minItems: 1, maxItems: 50 }),

@@ -27,14 +27,17 @@ export interface CommandEnvelope<Type extends string = string, Data = unknown> e
 
 export type MessageEnvelope = EventEnvelope | CommandEnvelope;
 
+/** Whether a message is a command; else it is an event. */
 export function isCommand(message: MessageEnvelope): message is CommandEnvelope {
   return "commandId" in message;
 }
 
+/** Its `commandId` or `eventId`: what consumers tell repeats by. */
 export function messageId(message: MessageEnvelope): string {
   return isCommand(message) ? message.commandId : message.eventId;
 }
 
+/** Its `commandType` or `eventType`. */
 export function messageType(message: MessageEnvelope): string {
   return isCommand(message) ? message.commandType : message.eventType;
 }

@@ -13,6 +13,7 @@ export interface ErrorDetails {
   [name: string]: unknown;
 }
 
+/** The base of all errors of the hub. */
 export class HubError extends Error {
   /** Extra members that an answer carries beside `code` and `detail`. */
   readonly details: ErrorDetails;

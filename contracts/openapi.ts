@@ -205,7 +205,7 @@ function build() {
       version: "1.0.0",
       description:
         "Plans, orders and what comes of them. An order is accepted at once (202) and never lost or charged " +
-        "twice; everything else happens behind it. Errors are RFC 9457 problems: programs go by `code`.",
+        "twice; everything else happens in the background. Errors are RFC 9457 problems: programs go by `code`.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],

@@ -51,7 +51,7 @@ const OneOrManyLines = Type.Union([B.OrderBody, B.OneLineOrderBody]);
 // One call a row: prettier would give each of them six.
 // prettier-ignore
 export const ROUTES: readonly Route[] = [
-  route("user", "POST /orders", "orders.place", "Place an order: it is accepted now and worked on behind", { body: OneOrManyLines, status: 202, answer: A.AcceptedOrder, errors: ["FRAUD_SUSPECTED", "IDEMPOTENCY_KEY_REUSED", "WRITE_CONFLICT"] }),
+  route("user", "POST /orders", "orders.place", "Place an order: it is accepted now and processed in the background", { body: OneOrManyLines, status: 202, answer: A.AcceptedOrder, errors: ["FRAUD_SUSPECTED", "IDEMPOTENCY_KEY_REUSED", "WRITE_CONFLICT"] }),
   route("user", "GET /orders", "orders.list", "One's own orders, newest first", list(A.Order)),
   route("user", "GET /orders/:id", "orders.get", "One of one's own orders", { answer: A.Order }),
   route("user", "GET /orders/:id/timeline", "orders.timeline", "An order's way, from the request to the last notification", { answer: A.Timeline }),

@@ -11,7 +11,7 @@ const ajv = new Ajv({
   allowUnionTypes: true,
 });
 addFormats(ajv);
-// Each message has a time, so the common one is told by one expression; the end of a month by ajv's own check.
+// Every message has a timestamp, so one expression checks the common case; ajv checks days 29 to 31.
 // A leap second is a date-time by RFC 3339, and no time to JavaScript.
 const { validate: isDateTime } = ajv.formats["date-time"] as { validate(text: string): boolean };
 const DATE_TIME =

@@ -6,7 +6,7 @@ const LONGEST_MS = 5_000;
 
 /**
  * Does what a service needs done at its start. Resolves when it is done; or at once when the store is away,
- * and goes on trying behind, so that a node starts although its store is not there yet.
+ * and goes on trying in the background, so that a node starts although its store is not there yet.
  */
 export async function atStart(logger: LoggerInstance, work: () => Promise<void>): Promise<void> {
   try {

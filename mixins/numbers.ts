@@ -1,6 +1,6 @@
-/** What is counted faster than that, in milliseconds, is counted each time. */
+/** A count faster than this (ms) is made each time. */
 const QUICK_MS = 100;
-/** Counting that takes longer takes at most one part of the time in so many. */
+/** A slower one takes at most 1/SHARE of the time. */
 const SHARE = 20;
 
 /**

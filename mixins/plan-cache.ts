@@ -5,7 +5,7 @@ const TTL_MS = 5_000;
 
 /**
  * Plans as `plans` last told them, so that placing an order reads nothing. `plans.changed` invalidates one;
- * after `TTL_MS` each is read again, should that word have been lost.
+ * after `TTL_MS` each is read again, in case that event was lost.
  */
 export class PlanCache {
   private readonly known = new Map<string, { plan: PlanBody; until: number }>();

@@ -44,12 +44,12 @@ const PAGE = 500;
 const LEASE_MS = 15_000;
 const HOLD_EVERY_MS = 1_000;
 const SWEEP_MS = 5_000;
-/** An event is told after it happened, but by another clock: how much that may be ahead, in milliseconds. */
+/** How far another node's clock may be ahead (ms). */
 const SKEW_MS = 3_600_000;
-/** A hot key may differ only because it moved while it was compared: so often is looked at most. */
+/** Keys that keep changing differ while compared: how often to look again. */
 const LOOKS = 4;
 const SHOWN = 100;
-/** What is read again before the switch; after it, all that may be late is. Milliseconds. */
+/** How far back to read before the switch (ms); after it, LATENESS_MS. */
 const GLANCE_MS = 500;
 
 /**
@@ -100,7 +100,8 @@ export class Replays {
   }
 
   /**
-   * Begins one and goes on behind. `from` (ISO 8601): what happened before is taken over from the live model.
+   * Begins one and goes on in the background. `from` (ISO 8601): what happened before is taken over from the
+   * live model.
    * @throws NotFoundError, ValidationError, ConflictError
    */
   async start({ projection: name, from }: { projection: string; from?: string }): Promise<ReplayView> {

@@ -42,7 +42,7 @@ export interface Verification {
   unsealed: number;
 }
 
-/** An event is sealed when no write of before can still be under way: a minute, in milliseconds. */
+/** An event is sealed when no earlier write can still be under way: a minute, in milliseconds. */
 const SETTLED_MS = 60_000;
 const EVERY_MS = 2_000;
 /** On a quiet hub a seal waits for more events, but no longer than another minute, in milliseconds. */

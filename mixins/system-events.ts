@@ -74,7 +74,7 @@ export class SystemEvents {
       if (isUp) this.lost.delete(dependency);
       else this.lost.add(dependency);
       this.broker.getLogger("system").warn(`${dependency} is ${isUp ? "back" : "lost"}`);
-      // A loss of the events themselves is told when they are back: it waits in the producer, or is only logged.
+      // A loss of the events themselves is only logged.
       await this.tell(isUp ? "DependencyRestored" : "DependencyLost", { nodeId, dependency });
     }
   }

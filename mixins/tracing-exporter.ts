@@ -20,7 +20,7 @@ export interface EndedSpan {
 }
 
 export interface ExporterOptions {
-  /** The collector, as OTEL_EXPORTER_OTLP_ENDPOINT says it: `/v1/traces` comes behind. */
+  /** The collector, as OTEL_EXPORTER_OTLP_ENDPOINT says it: `/v1/traces` is appended. */
   endpoint: string;
   headers: Record<string, string>;
   /** What the spans come from: `service.name` and the like. */
@@ -69,7 +69,7 @@ export function encodeSpan(span: EndedSpan): string {
 }
 
 /**
- * Sends spans to a collector by OTLP over HTTP, as JSON, in batches and behind everybody's back. A collector
+ * Sends spans to a collector by OTLP over HTTP, as JSON, in batches and in the background. A collector
  * that does not answer costs spans, never an order.
  */
 export class SpanExporter {

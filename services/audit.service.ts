@@ -86,7 +86,7 @@ export default defineService(({ broker, database }) => {
       replayOf: async (ctx: HttpContext) => replays.get(idOf(ctx)),
 
       verify: async (ctx: HttpContext) => seals.verify(queryOf(ctx, PageQuery)),
-      /** Seals now what came in more than `ageMs` ago; by itself it happens behind, a minute later. */
+      /** Seals now what came in more than `ageMs` ago; by itself it happens in the background, a minute later. */
       seal: {
         visibility: "public",
         handler: async (ctx: Context<{ ageMs: number }>) => seals.sealAll(ctx.params.ageMs),

@@ -8,6 +8,7 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The names of a dotted path. @throws PermanentError BAD_PATH */
 export function splitPath(path: string): string[] {
   const parts = path.split(".");
   if (parts.includes("__proto__")) throw new PermanentError("BAD_PATH", `${path} is not a path.`);

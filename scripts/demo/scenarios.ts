@@ -35,7 +35,7 @@ export const isOver = ({ status, refund }: Order): boolean => OVER.includes(stat
 export const outcomeOf = ({ status, refund }: Order): string =>
   status === "CANCELLED" && refund === "done" ? "CANCELLED, refunded" : status;
 
-/** What plan has few seats, and how many of them are free; unknown without an administrator. */
+/** Which plan has few seats, and how many of them are free; unknown without an administrator. */
 export interface LimitedPlan {
   planId: string;
   seats?: number;

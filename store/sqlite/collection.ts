@@ -27,6 +27,7 @@ export interface Column {
 
 type Oddity = "nulls" | "complex";
 
+/** A collection as such a table: its columns, its indexes, and the writing of documents. */
 export class SqliteCollection<D extends Document = Document> {
   readonly table: string;
   readonly columns = new Map<string, Column>();

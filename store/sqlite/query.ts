@@ -15,6 +15,7 @@ const EVERYTHING: CompiledQuery = { where: "1", parameters: [], exact: true };
 const UNKNOWN: CompiledQuery = { where: "1", parameters: [], exact: false };
 const NULL_CONDITION = (sql: string): string => `(${sql} IS NULL OR ${sql} = x'')`;
 
+/** A query as SQL, as far as the collection's columns can answer it. */
 export function compileQuery(collection: SqliteCollection, query: Query = {}): CompiledQuery {
   return and(
     Object.entries(query).map(([field, condition]) => {
