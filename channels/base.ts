@@ -29,8 +29,20 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
   abstract override disconnect(): Promise<void>;
   abstract isUp(): boolean;
   abstract drain(timeout: number): Promise<void>;
-  abstract lag(): Promise<GroupLag[]>;
 
+  private lastLag: GroupLag[] = [];
+
+  async lag(): Promise<GroupLag[]> {
+    try {
+      this.lastLag = await this.measureLag();
+    } catch (error) {
+      this.logger.debug(`Lag not read: ${(error as Error).message}`);
+    }
+    return this.lastLag;
+  }
+
+  /** Counts what each group of this node still has to do; rejects while its server is away. */
+  protected abstract measureLag(): Promise<GroupLag[]>;
   /** Starts to deliver a channel to its handler. */
   protected abstract join(chan: HubChannel): Promise<void>;
   /** Stops delivering; resolves when the messages under way are settled or handed back. */

@@ -93,6 +93,6 @@ export interface HubAdapter {
   isUp(): boolean;
   /** Stops taking messages, waits for those under way (at most `timeout` ms). */
   drain(timeout: number): Promise<void>;
-  /** Lag of every group that this node takes part in. */
+  /** Lag of every group that this node takes part in; what was last known while the server is away. */
   lag(): Promise<GroupLag[]>;
 }

@@ -2,6 +2,7 @@ import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
+import { lagAction } from "./lag";
 import type { Metrics } from "./metrics";
 import type { Tracing } from "./tracing";
 import type { Requests } from "./requests";
@@ -53,7 +54,13 @@ declare module "moleculer" {
 export function defineService(
   build: (node: Hub & { broker: ServiceBroker }) => ServiceSchema,
 ): (broker: ServiceBroker) => ServiceSchema {
-  return (broker) => build({ broker, ...broker.hub });
+  return (broker) => {
+    const schema = build({ broker, ...broker.hub });
+    const consumes = schema.commands !== undefined || schema.domainEvents !== undefined;
+    return consumes
+      ? { ...schema, actions: { ...schema.actions, lag: lagAction(broker, schema.name) } }
+      : schema;
+  };
 }
 
 /** An event handler that gets the context, said outright: Moleculer else guesses by the argument's name. */

@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Config } from "../config";
 import { ORDER_STATUSES } from "../contracts/events";
 import type { StoreAdapter } from "../store/types";
+import { lagByGroup } from "./lag";
 import { Inbox } from "./metrics-inbox";
 import { Counters, Histograms } from "./metrics-series";
 import { backlogOf, type OutboxFields } from "./outbox";
@@ -198,10 +199,7 @@ export class Metrics {
   }
 
   private async readLag(): Promise<void> {
-    const both = await Promise.all([this.broker.commandsAdapter.lag(), this.broker.eventsAdapter.lag()]);
-    const sums = new Map<string, number>();
-    for (const { group, lag } of both.flat()) sums.set(group, (sums.get(group) ?? 0) + lag);
-    for (const [group, lag] of sums) this.lag.set({ group }, lag);
+    for (const [group, lag] of await lagByGroup(this.broker)) this.lag.set({ group }, lag);
   }
 
   private async readNode(): Promise<void> {

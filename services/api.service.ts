@@ -12,6 +12,7 @@ import { openapi } from "../contracts/openapi";
 import { ROUTES, type Route } from "../contracts/routes";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
+import { lagOfMesh } from "../mixins/lag";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
 import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
@@ -227,16 +228,12 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       },
       /** The dashboard's read model. */
       stats: async () => {
-        const [orders, deadLetters, dashboard, commands, events] = await Promise.all([
+        const [orders, deadLetters, dashboard, lag] = await Promise.all([
           broker.call<Record<string, unknown>>("orders.stats"),
           broker.call<number>("audit.openDeadLetters"),
           broker.call<unknown>("audit.dashboard"),
-          broker.commandsAdapter.lag(),
-          broker.eventsAdapter.lag(),
+          lagOfMesh(broker),
         ]);
-        const lag: Record<string, number> = {};
-        for (const { group, lag: waiting } of [...commands, ...events])
-          lag[group] = (lag[group] ?? 0) + waiting;
         return { ...orders, lag, deadLetters, dashboard };
       },
     },

@@ -91,11 +91,8 @@ export class AmqpAdapter extends HubAdapterBase {
     if (this.session) await settledWithin(this.session.publisher.flushed(), timeout);
   }
 
-  /**
-   * Messages that wait in each group's queue, and those that this node has in hand.
-   * @throws ChannelUnavailableError while disconnected.
-   */
-  lag(): Promise<GroupLag[]> {
+  /** Messages that wait in each group's queue, and those that this node has in hand. */
+  protected override measureLag(): Promise<GroupLag[]> {
     const { session } = this;
     if (!session) return Promise.reject(disconnected());
     return within(this.measure(session), LAG_TIMEOUT, "RabbitMQ, counting messages");

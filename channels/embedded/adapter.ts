@@ -78,7 +78,7 @@ export class EmbeddedAdapter extends HubAdapterBase {
     );
   }
 
-  lag(): Promise<GroupLag[]> {
+  protected override measureLag(): Promise<GroupLag[]> {
     const log = this.log;
     if (!log) return Promise.resolve([]);
     return Promise.resolve([...this.members.keys()].map((group) => ({ group, lag: log.group(group).lag() })));

@@ -239,21 +239,18 @@ export class KafkaAdapter extends HubAdapterBase {
   };
 
   /** Messages between what each group has committed and the end of its topics; at most a second old. */
-  async lag(): Promise<GroupLag[]> {
-    if (!this.admin || Date.now() - this.known.at < LAG_MS) return this.known.lag;
-    try {
-      const admin = this.admin;
-      const lag = await Promise.all(
-        [...this.groups].map(async ([group, channels]) => ({
-          group,
-          lag: await lagOf(admin, group, [...channels.keys()]),
-        })),
-      );
-      this.known = { at: Date.now(), lag };
-    } catch (error) {
-      this.logger.debug(`Lag not read: ${(error as Error).message}`);
-    }
-    return this.known.lag;
+  protected override async measureLag(): Promise<GroupLag[]> {
+    const { admin } = this;
+    if (!admin) throw new ChannelUnavailableError("Kafka is not connected.");
+    if (Date.now() - this.known.at < LAG_MS) return this.known.lag;
+    const lag = await Promise.all(
+      [...this.groups].map(async ([group, channels]) => ({
+        group,
+        lag: await lagOf(admin, group, [...channels.keys()]),
+      })),
+    );
+    this.known = { at: Date.now(), lag };
+    return lag;
   }
 }
 

@@ -100,6 +100,7 @@ describeWithServers("backing services that go away and come back", () => {
         expect(status).toBe(202);
         accepted.push(body.id);
       }
+      expect((await admin.get("/api/admin/stats")).status).toBe(200);
       await Promise.all([server("commands").start(), server("events").start()]);
       await readyIs("ok");
       await allIsWell();

@@ -55,6 +55,16 @@ describeOnServers("two gateways and two workers", () => {
   );
 
   test(
+    "a gateway knows what the services on other nodes still have to do",
+    async () => {
+      const { body } = await admin.get<{ lag: object }>("/api/admin/stats");
+      const services = ["audit", "inventory", "notifications", "orders", "payments"];
+      expect(Object.keys(body.lag).sort()).toEqual(services);
+    },
+    NODES_TIMEOUT,
+  );
+
+  test(
     "a user's notifications reach the sockets on whichever gateway they are, each once",
     async () => {
       const { client } = await signUp(mesh.guest);
