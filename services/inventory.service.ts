@@ -39,6 +39,12 @@ export default defineService(({ broker }) => {
             availableOf(stock),
           ]),
       },
+      /** Pairs of plan and seats. */
+      seats: {
+        visibility: "public",
+        handler: async () =>
+          (await stocks.find({ fields: ["seats"] })).map(({ _id, seats: all }) => [_id, all]),
+      },
       resize: {
         visibility: "public",
         handler: async (ctx: Context<{ planId: string; seats: number | null }>) =>

@@ -1,19 +1,22 @@
 import type { Context } from "moleculer";
-import { PlanBody, PlanPatch } from "../contracts/api";
+import { PageQuery, PlanBody, PlanPatch } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
+import { newId } from "../contracts/ids";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
 import { Availability } from "../mixins/availability";
 import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
-import { PageQuery } from "../contracts/api";
+import { Sweep } from "../mixins/sweep";
 
 export interface Plan extends Omit<PlanBody, "id"> {
   _id: string;
   createdAt: string;
   updatedAt: string;
 }
+
+const LOOK_MS = 5_000;
 
 const euros = (amount: number) => ({ amount, currency: "EUR" });
 
@@ -68,9 +71,43 @@ export default defineService(({ broker }) => {
     return created ? state : null;
   }
 
+  async function change(id: string, patch: PlanPatch, cause: Cause): Promise<Plan> {
+    const changed = await plans.change(id, cause, (plan, now) => {
+      if (!plan) return null;
+      const state: Plan = { ...plan, ...patch, updatedAt: now.at };
+      return { state, messages: [{ event: "PlanChanged", data: fact(state) }] };
+    });
+    if (!changed) throw new NotFoundError("plan");
+    void broker.broadcast("plans.changed", { planId: id });
+    return changed;
+  }
+
+  /** Plans whose seats are others in inventory, and how many there, as of the last look. */
+  let apart = new Map<string, number | null>();
+
+  /** Seats are changed in inventory first: the plan follows where a crash came between the two. */
+  async function complete(): Promise<void> {
+    const found = await plans.adapter.find({ fields: ["seats"] });
+    const seats = new Map(await broker.call<[string, number | null][]>("inventory.seats").catch(() => []));
+    const before = apart;
+    apart = new Map();
+    for (const plan of found) {
+      const there = seats.get(plan._id);
+      if (there !== undefined && there !== plan.seats) apart.set(plan._id, there);
+    }
+    for (const [id, there] of apart) {
+      // Only what was so at the look before: the others may be under way.
+      if (before.get(id) !== there) continue;
+      broker.getLogger("plans").warn(`A change of ${id} was cut off; it is completed.`);
+      const cause = newId();
+      await change(id, { seats: there }, { id: cause, correlationId: cause });
+    }
+  }
+  const completing = new Sweep(broker, "plans", LOOK_MS, complete);
+
   return {
     name: "plans",
-    mixins: [aggregates(plans as never)],
+    mixins: [aggregates(plans as never), completing.mixin],
     actions: {
       list: async (ctx: HttpContext) => {
         const page = await newestFirst(plans.adapter, {}, queryOf(ctx, PageQuery));
@@ -98,14 +135,7 @@ export default defineService(({ broker }) => {
         if (!(await plans.get(id))) throw new NotFoundError("plan");
         // Inventory has the last word on seats: it knows how many are taken.
         if (patch.seats !== undefined) await ctx.call("inventory.resize", { planId: id, seats: patch.seats });
-        const changed = await plans.change(id, causeOf(ctx), (plan, now) => {
-          if (!plan) return null;
-          const state: Plan = { ...plan, ...patch, updatedAt: now.at };
-          return { state, messages: [{ event: "PlanChanged", data: fact(state) }] };
-        });
-        if (!changed) throw new NotFoundError("plan");
-        void broker.broadcast("plans.changed", { planId: id });
-        return view(changed);
+        return view(await change(id, patch, causeOf(ctx)));
       },
 
       /** The prices that orders are placed at. */

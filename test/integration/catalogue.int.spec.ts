@@ -1,3 +1,4 @@
+import type { EventView } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { newPlan, place } from "../support/orders";
 import { signUp } from "../support/people";
@@ -50,4 +51,15 @@ test("the catalogue is there when inventory cannot be asked", async () => {
   } finally {
     away.mockRestore();
   }
+});
+
+test("given a change that was cut off after inventory had made it, when time passes, then the plan has it too", async () => {
+  const planId = await newPlan(hub.admin, { seats: 3 });
+  await hub.broker.call("inventory.resize", { planId, seats: 5 });
+  await waitFor(async () => (await planOf(planId))?.seats === 5);
+  const [newest] = await waitFor(async () => {
+    const events = await hub.admin.all<EventView>(`/api/admin/audit?key=${planId}&type=PlanChanged`);
+    return events.length > 0 && events;
+  });
+  expect(newest).toMatchObject({ source: "plans", data: { seats: 5 } });
 });
