@@ -136,7 +136,7 @@ const DeadLetterFilter = {
   from: Type.Optional(DateTime),
   to: Type.Optional(DateTime),
 };
-/** Closed: a filter that is spelled wrong would else show, or redrive, all of them. */
+/** Closed: a filter that is spelled wrong would otherwise show, or redrive, all of them. */
 export const DeadLettersQuery = Type.Object(
   {
     ...PageQuery.properties,

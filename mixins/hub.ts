@@ -63,5 +63,5 @@ export function defineService(
   };
 }
 
-/** An event handler that gets the context, said outright: Moleculer else guesses by the argument's name. */
+/** An event handler that gets the context, said outright: otherwise Moleculer guesses by the argument's name. */
 export const listener = <P>(handler: (ctx: Context<P>) => void) => ({ context: true as const, handler });
