@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import { SERVICE_NAMES, VARIABLES, loadConfig } from "../../config";
+import { SERVICE_NAMES, VARIABLES, loadConfig, type ServiceName } from "../../config";
 
 /*
  * No engine runs these files here, so what they say about the program is held against the program itself.
@@ -101,11 +101,62 @@ const filledIn = (environment: Record<string, string>): Record<string, string> =
     Object.entries(environment).map(([name, value]) => [name, interpolate(value, "8-or-more")]),
   );
 
+/** The services that read a variable; every node reads those that are not here. */
+const READ_BY: Record<string, ServiceName[]> = {
+  PORT: ["api"],
+  RATE_LIMIT: ["api"],
+  TRUST_PROXY: ["api"],
+  CORS_ORIGIN: ["api"],
+  LOGIN_RATE_LIMIT: ["auth"],
+  ADMIN_EMAIL: ["auth"],
+  ADMIN_PASSWORD: ["auth"],
+  JWT_ACCESS_TTL: ["auth"],
+  JWT_REFRESH_TTL: ["auth"],
+  JWT_PRIVATE_KEY: ["auth"],
+  PAYMENT_PROVIDER: ["orders", "payments"],
+  STRIPE_SECRET_KEY: ["payments"],
+  STRIPE_URL: ["payments"],
+  FRAUD_URL: ["orders"],
+  FRAUD_LIMIT: ["orders"],
+  SMTP_URL: ["notifications"],
+  WEBHOOK_ALLOW_PRIVATE: ["notifications"],
+};
+
+/** What a service is made of: its own file, and of mixins and providers what it imports by name. */
+function sourceOf(service: ServiceName): string {
+  const own = text(`services/${service}.service.ts`);
+  const imported = [...own.matchAll(/^import \{([^}]*)\} from "\.\.\/((?:mixins|providers)[^"]*)";/gm)];
+  return imported.reduce((all, [, names = "", path = ""]) => {
+    const file = [`${path}.ts`, `${path}/index.ts`].find((name) => existsSync(join(ROOT, name)))!;
+    const parts = text(file).split(/^(?=export )/m);
+    const used = names.split(",").map((name) => name.trim());
+    return all + parts.filter((part) => used.includes(/^export \w+ (\w+)/.exec(part)?.[1] ?? "")).join("");
+  }, own);
+}
+
+describe("the variables of each service", () => {
+  it.each(SERVICE_NAMES)("are those that %s reads", (service) => {
+    const source = sourceOf(service).replace(/\/\*[^]*?\*\/|^\s*\/\/.*/gm, "");
+    const reads = Object.keys(READ_BY).filter((name) => new RegExp(`\\b${name}\\b`).test(source));
+    const listed = Object.keys(READ_BY).filter((name) => READ_BY[name]?.includes(service));
+    expect(reads).toEqual(listed);
+  });
+});
+
 describe("docker-compose.yml", () => {
   it.each(nodes)("gives %s an environment that the program accepts", (_name, node) => {
     const environment = node.environment ?? {};
     expect(unknownNames(Object.keys(environment))).toEqual([]);
     expect(() => loadConfig(filledIn(environment))).not.toThrow();
+  });
+
+  it.each(nodes)("gives %s every variable that its services read, and no other", (_name, { environment }) => {
+    const set = new Set(nodes.flatMap(([, node]) => Object.keys(node.environment ?? {})));
+    const services = servicesOf(environment?.SERVICES);
+    const read = [...set].filter((name) => (READ_BY[name] ?? services).some((by) => services.includes(by)));
+    // Wherever the provider is Stripe the config asks for its key.
+    if (read.includes("PAYMENT_PROVIDER")) read.push("STRIPE_SECRET_KEY");
+    expect(Object.keys(environment ?? {}).sort()).toEqual([...new Set(read)].sort());
   });
 
   it("runs every service, and each on one kind of node", () => {
@@ -189,7 +240,7 @@ describe("Dockerfile", () => {
   });
 
   it("asks a probe that exists, on METRICS_PORT or else on PORT and its default", () => {
-    expect(dockerfile).toContain("process.env.METRICS_PORT ?? process.env.PORT ?? 3000}/health/ready");
+    expect(dockerfile).toContain("process.env.METRICS_PORT || process.env.PORT || 3000}/health/ready");
     expect(loadConfig({}).PORT).toBe(3000);
   });
 
@@ -227,7 +278,8 @@ describe("deploy/kubernetes", () => {
     for (const deployment of deployments) {
       const env = deployment.spec.template.spec.containers[0].env ?? [];
       const environment = Object.fromEntries(env.map(({ name, value }) => [name, value ?? ""]));
-      expect(unknownNames(Object.keys(environment))).toEqual([]);
+      // All else is in the settings and secrets that every node gets, so no service misses what it reads.
+      expect(Object.keys(environment)).toEqual(["SERVICES"]);
       expect(() => loadConfig({ ...settings, ...environment })).not.toThrow();
     }
   });
