@@ -177,7 +177,7 @@ export const RedriveAllBody = Type.Object(
   {
     ...DeadLetterFilter,
     perSecond: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_000, description: "messages a second; 20 unless told" }),
+      Type.Integer({ minimum: 1, maximum: 1_000, description: "messages a second; 20 by default" }),
     ),
   },
   closed,

@@ -1,6 +1,6 @@
 import { exampleMessage, messageSchema } from "./asyncapi";
 import { COMMANDS, type CommandType } from "./commands";
-import { ALL_TOPICS, EVENTS, type EventType, type Topic } from "./events";
+import { ALL_TOPICS, EVENTS, TOPICS, type EventType, type Topic } from "./events";
 import { COMMAND_FLOWS, senderOf, TAKES, takersOf } from "./flows";
 
 const EVENT_TYPES = Object.keys(EVENTS) as EventType[];
@@ -56,8 +56,14 @@ function command(type: CommandType): string {
   return `## ${type}\n${summary} Version ${version}; from ${from} to ${to}.\n\n${example(type)}`;
 }
 
+/** `hub.system` is the one topic that no service is named after. */
+const tellersOf = (name: Topic): string =>
+  name === TOPICS.system
+    ? "every node; ErrorOccurred, DeadLetterRedriven and DeadLetterDiscarded by audit"
+    : senderOf(name);
+
 function topic(name: Topic): string[] {
-  return [`## ${name}\nTold by ${senderOf(name)}.`, ...on(name).map(event)];
+  return [`## ${name}\nTold by ${tellersOf(name)}.`, ...on(name).map(event)];
 }
 
 function event(type: EventType): string {

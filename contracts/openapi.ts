@@ -218,7 +218,8 @@ function build() {
         "Idempotency-Key": {
           name: "Idempotency-Key",
           in: "header",
-          description: "The same key and body again give the first answer again. One's own, for ever.",
+          description:
+            "The same key and body again give the first answer again. Keys belong to their user and last for ever.",
           schema: { ...text, minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7E]+$" },
         },
         "X-Correlation-Id": {

@@ -29,7 +29,7 @@ interface RedriveView {
 
 const LIMIT = 20;
 const USAGE: Usage = [
-  ["dlq list [filters] [--status S] [--limit N]", "open ones unless told, the newest first"],
+  ["dlq list [filters] [--status S] [--limit N]", "open ones by default, the newest first"],
   ["dlq show <id>", "the message, why it failed, its history, what was around it"],
   ["dlq redrive <id> [--edit '<JSON>']", "send it again; --edit is merged into the message"],
   ["dlq redrive --all [filters] [--rate N]", "send all open ones of the filters again, N a second"],
@@ -136,7 +136,7 @@ export const dlq: ReplCommand = {
   command: "dlq [what] [id]",
   description: helpText("Dead letters: read them, send them again, give them up.", USAGE),
   options: [
-    { option: "--status <status>", description: "open (unless told), redriven or discarded" },
+    { option: "--status <status>", description: "open (default), redriven or discarded" },
     { option: "--kind <kind>", description: "command or event" },
     { option: "--channel <name>", description: "the queue or topic, such as payments.charge" },
     { option: "--type <type>", description: "the message's type, such as OrderPlaced" },
@@ -145,10 +145,10 @@ export const dlq: ReplCommand = {
     { option: "--key <id>", description: "the id of the aggregate, such as an order's" },
     { option: "--from <time>", description: "failed since: ISO 8601, or 30min, 2h, 1d ago" },
     { option: "--to <time>", description: "failed before" },
-    { option: "--limit <n>", description: `how many, ${LIMIT} unless told` },
+    { option: "--limit <n>", description: `how many, ${LIMIT} by default` },
     { option: "--edit <json>", description: "what to change in the message (a JSON merge patch)" },
     { option: "--all", description: "redrive all that the filters mean" },
-    { option: "--rate <n>", description: "messages a second, 20 unless told" },
+    { option: "--rate <n>", description: "messages a second, 20 by default" },
   ],
   action: printing(oneOf({ list, show, redrive, redrives, stop, discard }, USAGE)),
 };

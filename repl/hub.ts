@@ -172,7 +172,7 @@ export const hub: ReplCommand = {
   options: [
     { option: "--stuck", description: "orders that wait longer than a step may take" },
     { option: "--status <status>", description: "orders of one status, such as PENDING" },
-    { option: "--limit <n>", description: `how many, ${LIMIT} unless told` },
+    { option: "--limit <n>", description: `how many, ${LIMIT} by default` },
   ],
   action: printing(oneOf({ status, orders, trace, nudge }, USAGE)),
 };

@@ -9,7 +9,7 @@ const SENDERS = ["auth", "plans", "orders", "payments", "inventory", "notificati
 export const outbox: ReplCommand = {
   command: "outbox",
   description: "messages that are stored and not yet sent, oldest first",
-  options: [{ option: "--limit <n>", description: `how many of each service, ${LIMIT} unless told` }],
+  options: [{ option: "--limit <n>", description: `how many of each service, ${LIMIT} by default` }],
   action: printing(async (broker, { options }, draw) => {
     const limit = count(options.limit, LIMIT);
     const running = SENDERS.filter((name) => broker.registry.actions.isAvailable(`${name}.outbox`));

@@ -68,7 +68,7 @@ export const replay: ReplCommand = {
   description: helpText("read models, built again from the event store", USAGE),
   options: [
     { option: "--from <time>", description: "only what happened since; what is older is taken over" },
-    { option: "--limit <n>", description: `how many replays are listed, ${LIMIT} unless told` },
+    { option: "--limit <n>", description: `how many replays are listed, ${LIMIT} by default` },
   ],
   action: printing(async (broker, { projection, options }, draw) => {
     if (!projection) return list(broker, count(options.limit, LIMIT), draw);
