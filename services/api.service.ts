@@ -1,15 +1,14 @@
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { join } from "node:path";
 import helmet from "helmet";
-import type { Context, ServiceSchema } from "moleculer";
-import ApiGateway from "moleculer-web";
+import type { Context } from "moleculer";
 import { ROOT } from "../config/paths";
 import { asyncapi } from "../contracts/asyncapi";
-import { MethodNotAllowedError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
 import { openapi } from "../contracts/openapi";
-import { ROUTES, type Route } from "../contracts/routes";
+import { ROUTES } from "../contracts/routes";
+import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
 import { lagOfMesh } from "../mixins/lag";
@@ -22,13 +21,6 @@ import { traceRequest } from "../mixins/tracing-middleware";
 import { serveVendor } from "../mixins/vendor";
 import { within } from "../mixins/within";
 
-interface Request extends IncomingMessage {
-  originalUrl?: string;
-  $alias?: Route & { fullPath?: string };
-  $ctx?: Context<unknown, HttpMeta>;
-  body?: unknown;
-}
-
 const PUBLIC_FOLDER = join(ROOT, "public");
 const DRAIN_MS = 3_000;
 const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -36,19 +28,6 @@ const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const aliases = Object.fromEntries(
   ROUTES.map(({ method, path, action, access }) => [`${method} ${path.slice(1)}`, { action, access }]),
 );
-
-/** The methods that a path takes; empty when there is no such path. */
-const METHODS = new Map<string, { pattern: RegExp; methods: string[] }>();
-for (const { method, path } of ROUTES) {
-  const pattern = `^/api${path.replace(/:\w+/g, "[^/]+")}/?$`;
-  const known = METHODS.get(pattern) ?? { pattern: new RegExp(pattern), methods: [] };
-  known.methods.push(method);
-  METHODS.set(pattern, known);
-}
-const methodsOf = (url: string): string[] => {
-  const path = url.split("?")[0] ?? "";
-  return [...METHODS.values()].filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
-};
 
 const securityHeaders = helmet({
   contentSecurityPolicy: {
@@ -94,9 +73,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
   }
 
   function fail(req: Request, res: ServerResponse, cause: unknown): void {
-    let error = hubError(cause);
-    const methods = error?.status === 404 && !req.$alias ? methodsOf(req.originalUrl ?? "") : [];
-    if (methods.length > 0) error = new MethodNotAllowedError(methods);
+    const error = hubError(cause);
     if (!error)
       logger.error({ correlationId: req.$ctx?.requestID }, "A request failed by a bug of ours:", cause);
     if (res.headersSent) return void res.end();
@@ -114,7 +91,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
 
   return {
     name: "api",
-    mixins: [ApiGateway as unknown as ServiceSchema],
+    mixins: [HttpGateway],
     settings: {
       port: config.PORT,
       logRequest: null,

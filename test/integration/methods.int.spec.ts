@@ -1,0 +1,117 @@
+import type { Problem } from "../support/client";
+import { startHub, type TestHub } from "../support/hub";
+
+let hub: TestHub;
+
+beforeAll(async () => {
+  hub = await startHub();
+});
+afterAll(() => hub?.stop());
+
+const PATHS = [
+  "/health/live",
+  "/health/ready",
+  "/metrics",
+  "/.well-known/jwks.json",
+  "/api/plans",
+  "/api/docs",
+  "/api/openapi.json",
+];
+const allowOf = (headers: Headers) => String(headers.get("allow")).split(", ");
+
+describe("a method that a path does not take", () => {
+  test.each(PATHS)("given POST %s, then it is a 405 that says what it takes", async (path) => {
+    const { status, headers, body } = await hub.guest.post<Problem>(path, {});
+    expect([status, body.code]).toEqual([405, "METHOD_NOT_ALLOWED"]);
+    expect(headers.get("content-type")).toContain("application/problem+json");
+    expect(allowOf(headers)).toEqual(["GET", "HEAD", "OPTIONS"]);
+  });
+});
+
+describe("HEAD", () => {
+  test.each([...PATHS, "/", "/vendor/socket.io.min.js"])(
+    "given %s, then it is answered as GET, without the body",
+    async (path) => {
+      const get = await hub.guest.get<unknown>(path);
+      const head = await hub.guest.call<unknown>("HEAD", path);
+      expect([head.status, head.body]).toEqual([200, ""]);
+      expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
+    },
+  );
+
+  test("given a path that takes no GET, then it is a 405", async () => {
+    expect((await hub.guest.call("HEAD", "/api/auth/login")).status).toBe(405);
+  });
+});
+
+describe("OPTIONS", () => {
+  test("given a path, then it says what the path takes and runs nothing", async () => {
+    const asked = { "access-control-request-method": "POST", origin: "https://elsewhere.test" };
+    for (const headers of [{}, asked]) {
+      const answer = await hub.admin.call<unknown>("OPTIONS", "/api/orders", undefined, headers);
+      expect([answer.status, answer.body]).toEqual([204, ""]);
+      expect(allowOf(answer.headers).sort()).toEqual(["GET", "HEAD", "OPTIONS", "POST"]);
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    }
+  });
+
+  test.each(PATHS)("given %s, then it is a 204", async (path) => {
+    expect((await hub.guest.call("OPTIONS", path)).status).toBe(204);
+  });
+
+  test("given a path that is not there, then it is a 404", async () => {
+    expect((await hub.guest.call("OPTIONS", "/api/nothing")).status).toBe(404);
+  });
+});
+
+describe("a path that is not there", () => {
+  test.each(["/api", "/api/", "/apidocs/", "/health", "/health/", "/.well-known/", "/metrics/x", "/vendor/"])(
+    "given GET %s, then it is a problem and not a page",
+    async (path) => {
+      const { status, headers, body } = await hub.guest.get<Problem>(path);
+      expect([status, body.code]).toEqual([404, "NOT_FOUND"]);
+      expect(headers.get("content-type")).toContain("application/problem+json");
+    },
+  );
+});
+
+describe("with a METRICS_PORT", () => {
+  let own: TestHub;
+  beforeAll(async () => {
+    own = await startHub({ METRICS_PORT: "0" });
+  });
+  afterAll(() => own?.stop());
+
+  test.each(["/metrics", "/metrics/"])("given %s on the main port, then it is not there", async (path) => {
+    const { status, body } = await own.guest.get<Problem>(path);
+    expect([status, body.code]).toEqual([404, "NOT_FOUND"]);
+  });
+});
+
+describe("with CORS_ORIGIN", () => {
+  let shared: TestHub;
+  const origin = "https://shop.test";
+  beforeAll(async () => {
+    shared = await startHub({ CORS_ORIGIN: origin });
+  });
+  afterAll(() => shared?.stop());
+
+  test("given a preflight, then it is allowed", async () => {
+    const { status, headers } = await shared.guest.call("OPTIONS", "/api/orders", undefined, {
+      origin,
+      "access-control-request-method": "POST",
+    });
+    expect(status).toBe(204);
+    expect(headers.get("access-control-allow-origin")).toBe(origin);
+    expect(headers.get("access-control-allow-methods")).toContain("POST");
+  });
+
+  test.each([
+    ["GET", "/api/orders", 401],
+    ["PUT", "/api/orders", 405],
+    ["GET", "/api/nothing", 404],
+  ])("given %s %s with an error, then the other origin can read it", async (method, path, wanted) => {
+    const { status, headers } = await shared.guest.call(method, path, undefined, { origin });
+    expect([status, headers.get("access-control-allow-origin")]).toEqual([wanted, origin]);
+  });
+});
