@@ -9,7 +9,9 @@ export function idChip(id, { full = false, label = "id" } = {}) {
   const mark = h("span", null, icon("copy"));
   const button = h(
     "button",
-    { type: "button", class: "id", title: id, "aria-label": `Copy ${label} ${id}` },
+    { type: "button", class: full ? "id full" : "id", title: id },
+    // Text, not a label: what is seen has to be in what is said.
+    h("span", { class: "sr-only" }, `Copy ${label} `),
     full ? id : shortId(id),
     mark,
   );

@@ -5,7 +5,7 @@ import { journeyOf, relatives } from "./journey-model.js";
 
 /** Sizes of the picture, in px. */
 const WIDE = { label: 120, pitch: 124, narrowest: 114, node: 100, tall: 48, lane: 76, axis: 34, columns: 9 };
-const TALL = { rail: 17, left: 14, row: 58 };
+const TALL = { rail: 17, left: 14, row: 64 };
 const GAP_MS = 1_000;
 const phone = matchMedia("(max-width: 720px)");
 

@@ -1,5 +1,16 @@
 import { h, put, uid } from "../../dom.js";
 
+/** To the millisecond: an order takes its steps within a few. */
+const instant = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+});
+
 /**
  * The clock over an order: a slider over the moments when something happened, and a field for any other.
  * `show(at)` gets an ISO instant, or null for now.
@@ -14,9 +25,7 @@ export function asOf({ start, show }) {
   const now = h("button", { type: "button", class: "btn small" }, "Back to now");
 
   const tell = () => {
-    const moment = at
-      ? new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })
-      : "";
+    const moment = at ? instant.format(new Date(at)) : "";
     put(text, at ? `The order as it was at ${moment}` : "The order as it is now");
     slider.setAttribute("aria-valuetext", moment || "now");
     now.disabled = !at;
