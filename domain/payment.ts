@@ -29,8 +29,7 @@ export type ChargeOutcome =
   | { result: "succeeded" }
   | { result: "declined"; reason: string }
   | { result: "voided" }
-  | { result: "unknown" }
-  | { result: "failed" };
+  | { result: "unknown" };
 
 /** What the provider said of a refund: money went back, or there was none and will be none. */
 export type RefundOutcome = { result: "refunded" } | { result: "voided" };
@@ -40,7 +39,7 @@ export const isOpen = (payment: Payment): boolean =>
 
 type Request = { orderId: string; userId: string; amount: number; currency: string };
 
-/** The intent, stored before the provider is asked. */
+/** A payment that nobody has asked the provider for yet. */
 export function openPayment(
   request: Request & Partial<CommandData<"payments.charge">>,
   correlationId: string,
@@ -65,6 +64,20 @@ export function openPayment(
 /** Whether the provider is still to be asked for the charge. */
 export const isToCharge = (payment: Payment): boolean => isOpen(payment) && !payment.refundAsked;
 
+/** The intent, stored before the provider is asked, and counted; what came out before is told again. */
+export function askCharge(
+  payment: Payment | null,
+  request: CommandData<"payments.charge">,
+  correlationId: string,
+  now: Now,
+): Decision<Payment> | null {
+  if (payment && !isToCharge(payment)) return tellAgain(payment);
+  const { paymentMethod, items } = request;
+  const open = payment ?? openPayment(request, correlationId, now);
+  const state = { ...open, paymentMethod, items, attempts: open.attempts + 1, updatedAt: now.at };
+  return { state, messages: [] };
+}
+
 /** Notes that the money is to go back, or never to be taken, before the provider is asked for it. */
 export function askRefund(payment: Payment, now: Now): Decision<Payment> | null {
   if (payment.refundAsked || payment.status === "failed" || payment.status === "refunded")
@@ -81,18 +94,16 @@ export function tellAgain(payment: Payment): Decision<Payment> | null {
 /** Records what the provider said of the charge; an outcome that is already known stays as it is. */
 export function recordCharge(payment: Payment, outcome: ChargeOutcome, now: Now): Decision<Payment> | null {
   if (!isOpen(payment)) return tellAgain(payment);
-  const state: Payment = { ...payment, attempts: payment.attempts + 1, updatedAt: now.at };
+  const state: Payment = { ...payment, updatedAt: now.at };
   switch (outcome.result) {
     case "succeeded":
       return { state: { ...state, status: "succeeded" }, messages: [processed(state)] };
     case "declined":
       return failed(state, outcome.reason);
     case "voided":
-      return failed({ ...state, attempts: payment.attempts }, "CANCELLED");
+      return failed(state, "CANCELLED");
     case "unknown":
       return { state: { ...state, status: "unknown" }, messages: [] };
-    case "failed":
-      return { state, messages: [] };
   }
 }
 

@@ -1,13 +1,13 @@
 import { AdminPaymentsQuery, SimulatorBody } from "../contracts/api";
 import type { CommandOf } from "../contracts/commands";
-import { TransientError, isRetryable } from "../contracts/errors";
+import { TransientError } from "../contracts/errors";
 import {
+  askCharge,
   askRefund,
   isToCharge,
   openPayment,
   recordCharge,
   recordRefund,
-  tellAgain,
   reconcile,
   type BookEntry,
   type ChargeOutcome,
@@ -65,23 +65,11 @@ export default defineService(({ broker, config, database }) => {
   }
 
   async function charge(command: CommandOf<"payments.charge">, payment: Stored<Payment>): Promise<void> {
-    const cause = causeOf(command);
-    const known = { ...payment, paymentMethod: command.data.paymentMethod };
-    const outcome: ChargeOutcome | Error = await ask(known).catch((error: Error) => error);
-    if (outcome instanceof Error) {
-      await payments.change(
-        payment._id,
-        cause,
-        (state, now) => state && recordCharge(state, { result: "failed" }, now),
-        [payment],
-      );
-      throw outcome;
-    }
-    const { items } = command.data;
+    const outcome = await ask(payment);
     await payments.change(
       payment._id,
-      cause,
-      (state, now) => state && recordCharge({ ...state, items }, outcome, now),
+      causeOf(command),
+      (state, now) => state && recordCharge(state, outcome, now),
       [payment],
     );
     if (outcome.result === "unknown")
@@ -95,10 +83,7 @@ export default defineService(({ broker, config, database }) => {
         id: command.data.orderId,
         cause: causeOf(command),
         isNew: true,
-        decide: (state, now) =>
-          state
-            ? tellAgain(state)
-            : { state: openPayment(command.data, command.correlationId, now), messages: [] },
+        decide: (state, now) => askCharge(state, command.data, command.correlationId, now),
       })),
     );
     return commands.map((command, i) => {
@@ -189,5 +174,5 @@ export default defineService(({ broker, config, database }) => {
 const settle = (work: Promise<void>): Promise<null | Error> =>
   work.then(
     () => null,
-    (error: Error) => (isRetryable(error) || error instanceof Error ? error : new Error(String(error))),
+    (error: Error) => error,
   );

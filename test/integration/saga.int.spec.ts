@@ -195,7 +195,7 @@ describe("a cancel", () => {
     expect((await user.client.post(`/api/orders/${id}/cancel`)).status).toBe(202);
     const order = await orderWhen(user.client, id, isOver);
     expect(order).toMatchObject({ status: "CANCELLED", refund: "done" });
-    expect(await paymentOf(id)).toMatchObject({ status: "refunded" });
+    expect(await paymentOf(id)).toMatchObject({ status: "refunded", attempts: 1 });
   });
 
   test("of an active order frees its seats, ends its subscriptions and gives the money back", async () => {
