@@ -89,7 +89,7 @@ export interface Standing {
 export function standing(facts: readonly OrderFact[]): Standing {
   const fact = <T extends FactType>(type: T) =>
     facts.find((f): f is Extract<OrderFact, { type: T }> => f.type === type);
-  if (fact("Rejected")) return { status: "REJECTED", reason: "FRAUD_SUSPECTED" };
+  if (fact("Rejected")) return { status: "REJECTED", reason: "FRAUD_SUSPECTED", refund: "none" };
 
   const cancelled = fact("CancelRequested");
   const failed = fact("PaymentFailed");
@@ -98,7 +98,7 @@ export function standing(facts: readonly OrderFact[]): Standing {
     const refund = fact("PaymentRefunded") ? "done" : failed ? "none" : "pending";
     return { status: "CANCELLED", reason, refund };
   }
-  if (failed) return { status: "PAYMENT_FAILED", reason: failed.reason };
+  if (failed) return { status: "PAYMENT_FAILED", reason: failed.reason, refund: "none" };
   if (!fact("PaymentProcessed")) return { status: "PENDING" };
   return { status: fact("InventoryReserved") ? "ACTIVE" : "PAID" };
 }
@@ -279,12 +279,19 @@ function waiting(order: Order, now: Now): Order {
 function consequences(before: Order, after: Order): Draft[] {
   if (before.status === after.status) return [];
   const { _id: orderId, userId, status, reason } = after;
-  const messages: Draft[] = [
-    {
-      event: "OrderUpdated",
-      data: { orderId, userId, status, previousStatus: before.status, ...(reason && { reason }) },
+  // When the news of the seats came before that of the money, both steps are told at once.
+  const steps: OrderStatus[] =
+    before.status === "PENDING" && status === "ACTIVE" ? ["PAID", status] : [status];
+  const messages = steps.map((step, i): Draft => ({
+    event: "OrderUpdated",
+    data: {
+      orderId,
+      userId,
+      status: step,
+      previousStatus: steps[i - 1] ?? before.status,
+      ...(reason && { reason }),
     },
-  ];
+  }));
   if (status === "ACTIVE")
     for (const { id: subscriptionId, planId, quantity, currentPeriodEnd } of subscriptionsOf(after))
       messages.push({

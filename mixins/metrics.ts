@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Config } from "../config";
-import { ORDER_STATUSES } from "../contracts/events";
 import type { StoreAdapter } from "../store/types";
 import { lagByGroup } from "./lag";
 import { Inbox } from "./metrics-inbox";
@@ -165,9 +164,7 @@ export class Metrics {
     const { orders, stuck } = await this.broker.call<OrderCounts>("orders.counts");
     const took = performance.now() - started;
     if (took > SLOW_MS) this.ordersRestUntil = started + took * REST;
-    // A status that no order has any more is not in the answer.
-    this.orders.reset();
-    for (const status of ORDER_STATUSES) this.orders.set({ status }, orders[status] ?? 0);
+    for (const [status, count] of Object.entries(orders)) this.orders.set({ status }, count);
     this.stuck.set(stuck);
   }
 

@@ -18,7 +18,7 @@ import {
   ValidationError,
 } from "../contracts/errors";
 import { messageId } from "../contracts/envelope";
-import type { HubEvent, SeatLine } from "../contracts/events";
+import { ORDER_STATUSES, type HubEvent, type SeatLine } from "../contracts/events";
 import { derivedId, newId } from "../contracts/ids";
 import { isSimulatedMethod, PAYMENT_METHODS } from "../contracts/payment-methods";
 import { parse } from "../contracts/validate";
@@ -303,7 +303,8 @@ export default defineService(({ broker, config }) => {
         cause: { id: `deadline:${id}`, correlationId },
         decide: (order, now) => {
           const decision = order && (order.askAt ?? Infinity) <= now.ms ? askAgain(order, now) : null;
-          return decision && held.has(id) ? { ...decision, messages: [] } : decision;
+          if (!decision || !held.has(id)) return decision;
+          return { ...decision, state: { ...decision.state, asked: order?.asked ?? 0 }, messages: [] };
         },
       })),
     );
@@ -315,7 +316,11 @@ export default defineService(({ broker, config }) => {
       orders.adapter.groupBy({ by: "status" }),
       orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
     ]);
-    return { orders: Object.fromEntries(byStatus.map(({ key, count }) => [key, count])), stuck };
+    const none = ORDER_STATUSES.map((status): [string, number] => [status, 0]);
+    return {
+      orders: Object.fromEntries([...none, ...byStatus.map(({ key, count }) => [key, count])]),
+      stuck,
+    };
   });
 
   /** What was earned, by currency. */

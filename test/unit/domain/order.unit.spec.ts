@@ -51,7 +51,7 @@ describe("given facts, the status is", () => {
     [
       "PAYMENT_FAILED when declined",
       ["PaymentFailed"],
-      { status: "PAYMENT_FAILED", reason: "card_declined" },
+      { status: "PAYMENT_FAILED", reason: "card_declined", refund: "none" },
     ],
     [
       "CANCELLED without seats, refund on its way",
@@ -76,7 +76,7 @@ describe("given facts, the status is", () => {
     [
       "REJECTED whatever else",
       ["Rejected", "PaymentProcessed"],
-      { status: "REJECTED", reason: "FRAUD_SUSPECTED" },
+      { status: "REJECTED", reason: "FRAUD_SUSPECTED", refund: "none" },
     ],
   ])("%s", (_what, types, expected) => {
     expect(standing(types.map((type) => recorded(fact(type))))).toEqual(expected);
@@ -90,6 +90,16 @@ describe("a change of status brings about", () => {
     expect(state).toMatchObject({ status: "ACTIVE", activatedAt: at(5).at });
     expect(state).not.toHaveProperty("waitingSince");
     expect(typesOf(messages)).toEqual(["OrderUpdated", "SubscriptionActivated", "SubscriptionActivated"]);
+  });
+
+  test("both steps when the news of its seats came before that of its money", () => {
+    const { state, messages } =
+      recordFact(orderAfter(fact("InventoryReserved")), fact("PaymentProcessed"), at(5)) ?? {};
+    expect(state?.status).toBe("ACTIVE");
+    expect(messages?.slice(0, 2)).toMatchObject([
+      { event: "OrderUpdated", data: { previousStatus: "PENDING", status: "PAID" } },
+      { event: "OrderUpdated", data: { previousStatus: "PAID", status: "ACTIVE" } },
+    ]);
   });
 
   test("a refund when seats lack", () => {
