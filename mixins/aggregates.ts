@@ -18,7 +18,7 @@ export interface State extends Document {
   told?: Record<string, EventEnvelope>;
 }
 
-/** A state as it lies in the store. `sequence` counts the messages that it has sent. */
+/** A state as it lies in the store. `sequence` counts the events that it has told. */
 export type Stored<S extends State> = S & OutboxFields & { sequence: number };
 
 /** Who or what asks for a change, for the envelopes of what comes of it. */
@@ -245,7 +245,9 @@ export class Aggregates<S extends State> {
     });
     const outbox = [...document.outbox];
     for (const draft of drafts) {
-      const message = this.envelope(document, draft, ++sequence, cause);
+      // A command stands where it was given, and is no step in the row of events.
+      if ("event" in draft) sequence++;
+      const message = this.envelope(document, draft, sequence, cause);
       outbox.push(entryOf(message));
       if ("event" in draft && draft.keep) told = { ...told, [draft.event]: message as EventEnvelope };
     }

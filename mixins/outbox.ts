@@ -4,7 +4,7 @@ import { isCommand, messageType, type MessageEnvelope } from "../contracts/envel
 import { EVENTS, type EventType } from "../contracts/events";
 import { TRACEPARENT } from "../contracts/traceparent";
 import type { Requests } from "./requests";
-import type { Document, StoreAdapter } from "../store/types";
+import type { Document, StoreAdapter, Update } from "../store/types";
 
 /** A message that an aggregate still has to send. */
 export interface OutboxEntry {
@@ -26,16 +26,20 @@ export interface OutboxFields extends Document {
 /** Documents that still have something to send; the longest due first, by `outboxDueAt`. */
 export const UNSENT = { outboxDueAt: { $exists: true } };
 
+/** Leases are renewed while a broker is away, so the oldest is looked for among so many. */
+const LOOKED_AT = 100;
+
 /** How many documents of a collection have messages that are not sent, and how old (seconds) the oldest is. */
 export async function backlogOf(
   adapter: StoreAdapter<OutboxFields>,
 ): Promise<{ pending: number; oldestSeconds: number }> {
-  const [pending, [first]] = await Promise.all([
+  const [pending, some] = await Promise.all([
     adapter.count({ query: UNSENT }),
-    adapter.find({ query: UNSENT, sort: "outboxDueAt", limit: 1 }),
+    adapter.find({ query: UNSENT, sort: "outboxDueAt", limit: LOOKED_AT, fields: ["outbox"] }),
   ]);
-  const since = first?.outbox[0]?.message.timestamp;
-  return { pending, oldestSeconds: since ? Math.max(0, Date.now() - Date.parse(since)) / 1000 : 0 };
+  const times = some.flatMap(({ outbox }) => outbox.map(({ message }) => Date.parse(message.timestamp)));
+  const now = Date.now();
+  return { pending, oldestSeconds: (now - Math.min(now, ...times)) / 1000 };
 }
 
 /** How long a node may take to send an outbox before others may, in milliseconds. */
@@ -403,11 +407,16 @@ export class OutboxRelay {
       limit: SWEEP_LIMIT,
     });
     if (due.length === 0) return;
+    // A node that died between the two updates of a clearing has left the lease of an empty outbox.
+    const update = ({ outbox }: OutboxFields): Update =>
+      outbox.length > 0
+        ? { $set: { outboxDueAt: now + LEASE_MS, outboxOwner: this.owner } }
+        : { $unset: { outboxDueAt: true, outboxOwner: true } };
     const claimed = await this.adapter.updateEach(
-      due.map(({ _id, version, outboxDueAt }) => ({
-        query: { _id, version, outboxDueAt },
-        update: { $set: { outboxDueAt: now + LEASE_MS, outboxOwner: this.owner } },
-      })),
+      due.map((document) => {
+        const { _id, version, outboxDueAt } = document;
+        return { query: { _id, version, outboxDueAt }, update: update(document) };
+      }),
     );
     due.forEach((document, i) => {
       if (claimed[i]) this.send(document._id, document.version, document.outbox);

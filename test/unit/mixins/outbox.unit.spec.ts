@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { LoggerInstance, ServiceBroker } from "moleculer";
 import { PermanentError } from "../../../contracts/errors";
 import type { EventEnvelope, MessageEnvelope } from "../../../contracts/envelope";
-import { OutboxRelay, type OutboxEntry, type OutboxFields } from "../../../mixins/outbox";
+import { backlogOf, OutboxRelay, type OutboxEntry, type OutboxFields } from "../../../mixins/outbox";
 import { Requests } from "../../../mixins/requests";
 import { openDatabase } from "../../../store";
 import type { Database, StoreAdapter } from "../../../store/types";
@@ -131,6 +131,32 @@ describe("the relay", () => {
     await waitFor(() => jest.mocked(adapter.find).mock.calls.length >= 2);
     expect(await now()).toMatchObject({ outboxOwner: "node-b" });
     expect(publish).not.toHaveBeenCalled();
+  });
+
+  test("the lease of an empty outbox, left by a node that died while it cleared it, is taken out", async () => {
+    await stored();
+    await adapter.updateMany({ _id: "thing" }, { $set: { outboxDueAt: Date.now() - 1 } });
+    await waitFor(async () => !("outboxDueAt" in ((await now()) ?? {})));
+    expect(await backlogOf(adapter)).toEqual({ pending: 0, oldestSeconds: 0 });
+  });
+
+  test("the oldest message is the oldest, whichever lease ends first", async () => {
+    const since = (seconds: number): OutboxEntry => {
+      const { id, message } = entry("m");
+      return { id, message: { ...message, timestamp: new Date(Date.now() - seconds * 1_000).toISOString() } };
+    };
+    const lease = { outboxOwner: "node-b", outboxDueAt: Date.now() + 30_000 };
+    await adapter.insert({ _id: "young", version: 1, outbox: [since(5)], ...lease });
+    await adapter.insert({
+      _id: "old",
+      version: 1,
+      outbox: [since(60)],
+      ...lease,
+      outboxDueAt: Date.now() + 60_000,
+    });
+    const { pending, oldestSeconds } = await backlogOf(adapter);
+    expect(pending).toBe(2);
+    expect(Math.round(oldestSeconds)).toBe(60);
   });
 
   test("a message that can't be sent stays in the store and holds nobody else up", async () => {
