@@ -13,6 +13,7 @@ export interface Stock {
    * `orderId:-`. Doing one again changes nothing, so a crash between the two writes is repaired by repeating.
    */
   moves: string[];
+  createdAt: string;
 }
 
 /** Who holds seats: one document an order, its id the order's. */
@@ -125,8 +126,8 @@ export const takeBack = (orderId: string, quantity: number): Recount => ({
 });
 
 /** The stock of a plan that has none yet. */
-export const opened = (planId: string, seats: number | null): Decision<Stock> => {
-  const blank: Stock = { _id: planId, seats: null, reserved: 0, moves: [] };
+export const opened = (planId: string, seats: number | null, { at }: Now): Decision<Stock> => {
+  const blank: Stock = { _id: planId, seats: null, reserved: 0, moves: [], createdAt: at };
   return told(blank, { ...blank, seats });
 };
 

@@ -60,7 +60,10 @@ export class Seats {
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(broker: ServiceBroker, service: string) {
-    this.stocks = new Aggregates<Stock>(broker, service, { name: "seats" });
+    this.stocks = new Aggregates<Stock>(broker, service, {
+      name: "seats",
+      indexes: [{ fields: ["-createdAt", "-_id"] }],
+    });
     this.reservations = new Aggregates<Reservation>(broker, service, { name: "reservations" });
   }
 
@@ -132,13 +135,13 @@ export class Seats {
 
   /** Makes the stock of a plan that has none yet. */
   async open(planId: string, seats: number | null, cause: Cause): Promise<void> {
-    await this.stocks.change(planId, cause, (stock) => (stock ? null : opened(planId, seats)));
+    await this.stocks.change(planId, cause, (stock, now) => (stock ? null : opened(planId, seats, now)));
   }
 
   /** Sets the seats of a plan. @throws ConflictError SEATS_IN_USE when more are reserved */
   async resize(planId: string, seats: number | null, cause: Cause): Promise<void> {
-    await this.stocks.change(planId, cause, (stock) =>
-      stock ? resized(stock, seats) : opened(planId, seats),
+    await this.stocks.change(planId, cause, (stock, now) =>
+      stock ? resized(stock, seats) : opened(planId, seats, now),
     );
   }
 

@@ -18,6 +18,7 @@ const stock = (_id: string, seats: number | null, reserved = 0, moves: string[] 
   seats,
   reserved,
   moves,
+  createdAt: "2026-01-31T12:00:00.000Z",
 });
 const stocksOf = (...stocks: Stock[]) => new Map(stocks.map((s) => [s._id, s]));
 const want = (orderId: string, ...items: [string, number][]): SeatRequest => ({
