@@ -23,14 +23,20 @@ interface Alias extends Partial<Pick<Route, "access">> {
 /** The parts of moleculer-web that are used here; its types leave them out. */
 interface Gateway {
   aliases: Alias[];
-  corsHandler(route: unknown, req: Request, res: ServerResponse): boolean;
+  corsHandler(route: GatewayRoute, req: Request, res: ServerResponse): boolean;
+}
+interface GatewayRoute {
+  opts: {
+    /** Lets a request to a call in, before its body is read. */
+    admit?(ctx: Context<unknown, HttpMeta>, req: Request): Promise<void>;
+  };
 }
 interface Methods {
   resolveAlias(this: Gateway, path: string, method?: string): { alias: Alias } | false;
   routeHandler(
     this: Gateway,
     ctx: Context<unknown, HttpMeta>,
-    route: unknown,
+    route: GatewayRoute,
     req: Request,
     res: ServerResponse,
     found?: { alias: Alias },
@@ -55,7 +61,10 @@ const methods: Methods = {
   async routeHandler(ctx, route, req, res, found) {
     // First, so that a page of another origin can read an error too.
     if (this.corsHandler(route, req, res)) return true;
-    if (!found || req.method === "OPTIONS") {
+    if (found && req.method !== "OPTIONS") {
+      req.$alias = found.alias;
+      await route.opts.admit?.(ctx, req);
+    } else {
       const allow = methodsOf(this.aliases, req.parsedUrl ?? "");
       if (allow.length > 0 && req.method !== "OPTIONS") throw new MethodNotAllowedError(allow);
       if (allow.length > 0) {
@@ -69,7 +78,10 @@ const methods: Methods = {
   },
 };
 
-/** moleculer-web, with what HTTP asks for beyond it: HEAD, OPTIONS and 405 for every path that it has. */
+/**
+ * moleculer-web, with what HTTP asks for beyond it: HEAD, OPTIONS and 405 for every path that it has; and who may
+ * not make a call hears so before its body is read.
+ */
 export const HttpGateway = {
   mixins: [ApiGateway as unknown as ServiceSchema],
   methods,

@@ -54,7 +54,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
   let sockets: Sockets | null = null;
 
   /** Who asks, how much they may ask, and whether they may ask this. */
-  async function admit(ctx: Context<unknown, HttpMeta>, _route: unknown, req: Request): Promise<void> {
+  async function admit(ctx: Context<unknown, HttpMeta>, req: Request): Promise<void> {
     const { access = "public" } = req.$alias ?? {};
     const address = addressOf(req, config.TRUST_PROXY);
     const token = bearer(req.headers.authorization);
@@ -134,7 +134,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
           mappingPolicy: "restrict",
           mergeParams: false,
           bodyParsers: { json: { limit: BODY_LIMIT } },
-          onBeforeCall: admit,
+          admit,
           logging: false,
         },
         {

@@ -74,6 +74,11 @@ describe("a body", () => {
     },
   );
 
+  test("that cannot be read is told to nobody who may not make the call", async () => {
+    expectProblem(await hub.guest.send("POST", "/api/orders", "{", JSON_BODY), 401, "TOKEN_MISSING");
+    expectProblem(await user.send("POST", "/api/admin/plans", "{", JSON_BODY), 403, "FORBIDDEN");
+  });
+
   test("of more than 100 kB is a 413, and of just less is read", async () => {
     const big = (size: number) => JSON.stringify({ planId: "x".repeat(size) });
     expectProblem(await user.send("POST", "/api/orders", big(120_000), JSON_BODY), 413, "PAYLOAD_TOO_LARGE");
