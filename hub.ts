@@ -1,7 +1,7 @@
-import type { Server } from "node:http";
 import type { REPLServer } from "node:repl";
 import { loadConfig, SERVICE_NAMES, type Config } from "./config";
 import { ConfigError } from "./contracts/errors";
+import { readyLine } from "./mixins/ready";
 import { startNode, type Node } from "./node";
 import { completing } from "./repl";
 
@@ -21,16 +21,7 @@ async function main(): Promise<void> {
     throw error;
   });
   if (beside) await find(node);
-  const { server } = (node.broker.getLocalService("api") ?? {}) as { server?: Server };
-  const address = server?.address();
-  const where =
-    address && typeof address === "object"
-      ? `http://localhost:${address.port}`
-      : config.SERVICES.join(", ") || "REPL of the mesh";
-  process.stdout.write(
-    `Subscription Hub is ready: ${where} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`,
-  );
-
+  process.stdout.write(readyLine(node.broker, started));
   if (repl) completing(node.broker.repl() as unknown as REPLServer);
 }
 

@@ -10,6 +10,7 @@ import { HUB_STARTED } from "./mixins/hub";
 import { Metrics } from "./mixins/metrics";
 import { actionMetrics, handlerMetrics } from "./mixins/metrics-handlers";
 import { timed } from "./mixins/metrics-store";
+import { readyLine } from "./mixins/ready";
 import { Requests, requestsFirst } from "./mixins/requests";
 import { replCommands } from "./repl";
 import { patientTransporter } from "./mixins/transporter";
@@ -120,11 +121,20 @@ const moleculerIsQuieter = (level: LogLevels): LogLevels => (level === "info" ? 
 
 /** For `moleculer-runner` (`npm run dev`), which takes a function. */
 export default async function options(): Promise<BrokerOptions> {
+  const began = Date.now();
   const config = loadConfig();
   const database = await openDatabase({
     mongoUrl: config.MONGO_URL,
     dataDir: config.DATA_DIR,
     logger: storeLogger(config),
   });
-  return { ...(await brokerOptions(config, database)), skipProcessEventRegistration: false };
+  const own = await brokerOptions(config, database);
+  const ready = {
+    started: async (broker: ServiceBroker) => void process.stdout.write(readyLine(broker, began)),
+  };
+  return {
+    ...own,
+    skipProcessEventRegistration: false,
+    middlewares: [...(own.middlewares ?? []), ready],
+  };
 }
