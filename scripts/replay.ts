@@ -25,11 +25,13 @@ const { values, positionals } = readOptions(USAGE, {
 async function main(): Promise<number> {
   const admin = await signInAdmin(await hubAt(values.url), values);
   const [projection] = positionals;
-  if (!projection) {
-    const { body } = await admin.ok(admin.get<{ projections: string[] }>("/api/admin/replays"));
-    print(`Can be built again: ${body.projections.join(", ")}`);
+  const { projections } = (await admin.ok(admin.get<{ projections: string[] }>("/api/admin/replays"))).body;
+  const choice = `Can be built again: ${projections.join(", ")}`;
+  if (projection === undefined) {
+    print(choice);
     return 0;
   }
+  if (!projections.includes(projection)) throw new Error(`There is no projection ${projection}. ${choice}`);
   const from = values.from;
   const begun = await admin.ok(
     admin.post<ReplayView>("/api/admin/replays", { projection, ...(from !== undefined && { from }) }),

@@ -1,3 +1,6 @@
+import type { FieldError } from "../../contracts/errors";
+import type { Problem } from "../../contracts/problem";
+
 /** An answer of the hub, read as JSON. */
 export interface Answer<T> {
   status: number;
@@ -10,6 +13,14 @@ export interface Answer<T> {
 interface Call {
   body?: unknown;
   headers?: Record<string, string>;
+}
+
+/** What an answer that is no good says, in a line: a problem's code and details, anything else as it is. */
+function told({ status, body }: Answer<unknown>): string {
+  const { code, detail, errors } = (body ?? {}) as Partial<Problem>;
+  if (!code || !detail) return `${status} ${JSON.stringify(body)}`;
+  const fields = (errors as FieldError[] | undefined)?.map((e) => `${e.pointer} ${e.detail}`).join("; ");
+  return `${status} ${code}: ${fields ?? detail}`;
 }
 
 /** How often a request that was told to slow down, or met a hub that could not answer, is made again. */
@@ -63,7 +74,7 @@ export class HubClient {
   /** The answer of a call that must succeed. @throws Error with what the hub said instead */
   async ok<T>(call: Promise<Answer<T>>): Promise<Answer<T>> {
     const answer = await call;
-    if (answer.status >= 400) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
+    if (answer.status >= 400) throw new Error(told(answer));
     return answer;
   }
 
