@@ -20,7 +20,15 @@ export interface AccessClaims {
   iat: number;
 }
 
+/** What a refresh token says: which session it goes on with, and which of its tokens it is, counted from 0. */
+export interface RefreshClaims {
+  sid: string;
+  turn: number;
+}
+
 const ISSUER = "subscription-hub";
+/** Another issuer: so that one kind of token is never taken for the other. */
+const REFRESH_ISSUER = "subscription-hub/refresh";
 const ALGORITHM = "ES256";
 
 /** A public key as JWKS (RFC 7517) tells it. */
@@ -40,9 +48,10 @@ export const makePrivateKey = (): string =>
     .privateKey.export({ type: "pkcs8", format: "pem" })
     .toString();
 
-/** Signs access tokens (jsonwebtoken, always with a KeyObject: a PEM would be parsed each time). */
+/** Signs tokens (jsonwebtoken, always with a KeyObject: a PEM would be parsed each time). */
 export class TokenSigner {
   private readonly key: KeyObject;
+  private readonly publicKey: KeyObject;
   readonly jwk: PublicJwk;
 
   constructor(
@@ -50,7 +59,8 @@ export class TokenSigner {
     private readonly ttlSeconds: number,
   ) {
     this.key = createPrivateKey(pem);
-    const { kty, crv, x, y } = createPublicKey(this.key).export({ format: "jwk" }) as Record<string, string>;
+    this.publicKey = createPublicKey(this.key);
+    const { kty, crv, x, y } = this.publicKey.export({ format: "jwk" }) as Record<string, string>;
     const [a = "", b = "", c = "", d = ""] = [kty, crv, x, y];
     // The key's thumbprint (RFC 7638) is its id.
     const kid = createHash("sha256")
@@ -67,6 +77,21 @@ export class TokenSigner {
       issuer: ISSUER,
       expiresIn: this.ttlSeconds,
     });
+  }
+
+  /** When it ends is its session's to say. */
+  signRefresh({ sid, turn }: RefreshClaims): string {
+    return jwt.sign({ sid, turn }, this.key, { algorithm: ALGORITHM, issuer: REFRESH_ISSUER });
+  }
+
+  /** @throws UnauthorizedError TOKEN_INVALID */
+  readRefresh(token: string): RefreshClaims {
+    try {
+      const options = { algorithms: [ALGORITHM], issuer: REFRESH_ISSUER } satisfies jwt.VerifyOptions;
+      return jwt.verify(token, this.publicKey, options) as RefreshClaims;
+    } catch {
+      throw new UnauthorizedError("TOKEN_INVALID", "The refresh token is not valid.");
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { hash, verify } from "@node-rs/argon2";
 import { LoginBody, PageQuery, RefreshBody, RegisterBody, RoleBody } from "../contracts/api";
 import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/errors";
@@ -30,11 +30,12 @@ interface User extends Document {
   deletedAt?: string;
 }
 
-/** A refresh token family: each refresh replaces `tokenHash`; an old one that comes again ends the family. */
+/** A family of refresh tokens: each is good for one turn; an old one that comes again ends the family. */
 interface Session extends Document {
   userId: string;
   tokenVersion: number;
-  tokenHash: string;
+  /** The turn whose token is good. */
+  turn: number;
   /** Milliseconds since the epoch, as is `endedAt`. */
   expiresAt: number;
   endedAt?: number;
@@ -56,10 +57,6 @@ const endTokens = ({ tokenVersion }: User, now: Now) => ({
   tokenVersion: tokenVersion + 1,
   tokensEndedAt: now.ms,
 });
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
-const sameText = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-
 const view = ({ _id: id, email = "", name = null, role, createdAt }: User) => ({
   id,
   email,
@@ -100,28 +97,27 @@ export default defineService(({ broker, config, database }) => {
     return (signer = new TokenSigner(pem, config.JWT_ACCESS_TTL));
   }
 
-  async function issue(user: User, session: Session, secret: string) {
+  async function issue(user: User, session: Session) {
     const claims = { sub: user._id, role: user.role, sid: session._id, ver: user.tokenVersion };
+    const tokens = await signing();
     return {
       user: view(user),
-      accessToken: (await signing()).sign(claims),
-      refreshToken: `${session._id}.${secret}`,
+      accessToken: tokens.sign(claims),
+      refreshToken: tokens.signRefresh({ sid: session._id, turn: session.turn }),
       expiresIn: config.JWT_ACCESS_TTL,
     };
   }
 
   async function openSession(user: User) {
-    const secret = randomBytes(32).toString("base64url");
-    const expiresAt = Date.now() + config.JWT_REFRESH_TTL * 1000;
     const session: Session = {
       _id: newId(),
       userId: user._id,
       tokenVersion: user.tokenVersion,
-      tokenHash: sha256(secret),
-      expiresAt,
+      turn: 0,
+      expiresAt: Date.now() + config.JWT_REFRESH_TTL * 1000,
     };
     await sessions.insert(session);
-    return issue(user, session, secret);
+    return issue(user, session);
   }
 
   const lifetime = config.JWT_ACCESS_TTL * 1000;
@@ -197,8 +193,8 @@ export default defineService(({ broker, config, database }) => {
 
   async function refresh(ctx: HttpContext) {
     const invalid = new UnauthorizedError("TOKEN_INVALID", "The refresh token is not valid.");
-    const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
-    const session = await sessions.findById(id);
+    const { sid, turn } = (await signing()).readRefresh(bodyOf(ctx, RefreshBody).refreshToken);
+    const session = await sessions.findById(sid);
     if (!session) throw invalid;
     const user = await users.get(session.userId);
     if (!user || user.deletedAt) throw invalid;
@@ -206,16 +202,10 @@ export default defineService(({ broker, config, database }) => {
       throw new UnauthorizedError("TOKEN_REVOKED", "This session has ended.");
     if (session.expiresAt <= Date.now())
       throw new UnauthorizedError("TOKEN_EXPIRED", "The refresh token has expired.");
-    const tokenHash = sha256(secret);
-    const next = randomBytes(32).toString("base64url");
-    const update = {
-      $set: { tokenHash: sha256(next), expiresAt: Date.now() + config.JWT_REFRESH_TTL * 1000 },
-    };
-    const rotated =
-      sameText(tokenHash, session.tokenHash) &&
-      (
-        await sessions.updateEach([{ query: { _id: id, tokenHash, endedAt: { $exists: false } }, update }])
-      )[0];
+    const next = { turn: turn + 1, expiresAt: Date.now() + config.JWT_REFRESH_TTL * 1000 };
+    const [rotated] = await sessions.updateEach([
+      { query: { _id: sid, turn, endedAt: { $exists: false } }, update: { $set: next } },
+    ]);
     if (!rotated) {
       // A token that was used before: stolen, or sent twice. Nobody goes on with this family.
       await endSession(session);
@@ -224,7 +214,16 @@ export default defineService(({ broker, config, database }) => {
         "This refresh token was used before; the session has ended.",
       );
     }
-    return issue(user, session, next);
+    return issue(user, { ...session, ...next });
+  }
+
+  /** The session of a refresh token, whichever turn it was good for; empty where it is none of ours. */
+  function sessionOf(tokens: TokenSigner, refreshToken: string): string {
+    try {
+      return tokens.readRefresh(refreshToken).sid;
+    } catch {
+      return "";
+    }
   }
 
   async function setRole(ctx: HttpContext) {
@@ -313,9 +312,9 @@ export default defineService(({ broker, config, database }) => {
       login,
       refresh,
       logout: async (ctx: HttpContext) => {
-        const [id = "", secret = ""] = bodyOf(ctx, RefreshBody).refreshToken.split(".");
-        const session = await sessions.findById(id);
-        if (session && sameText(sha256(secret), session.tokenHash)) await endSession(session);
+        const tokens = await signing();
+        const session = await sessions.findById(sessionOf(tokens, bodyOf(ctx, RefreshBody).refreshToken));
+        if (session) await endSession(session);
         return answer(ctx, 204, null);
       },
       me: async (ctx: HttpContext) => {

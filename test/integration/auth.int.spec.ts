@@ -109,6 +109,24 @@ describe("a refresh token", () => {
     expect((await refresh(other.session.refreshToken)).status).toBe(200);
   });
 
+  test("that is made up for a session, or an access token in its place, is refused and ends nothing", async () => {
+    const { session } = await signUp(hub.guest);
+    const [head, body, signature = ""] = session.refreshToken.split(".");
+    const forged = [head, body, signature.replace(/^./, (c) => (c === "A" ? "B" : "A"))].join(".");
+    for (const token of [forged, session.accessToken]) {
+      const refused = await refresh(token);
+      expect([refused.status, refused.body.code]).toEqual([401, "TOKEN_INVALID"]);
+      expect((await hub.guest.post("/api/auth/logout", { refreshToken: token })).status).toBe(204);
+    }
+    expect((await me(session.accessToken)).status).toBe(200);
+    expect((await refresh(session.refreshToken)).status).toBe(200);
+  });
+
+  test("is no access token", async () => {
+    const { session } = await signUp(hub.guest);
+    expect((await me(session.refreshToken)).body.code).toBe("TOKEN_INVALID");
+  });
+
   test.each(["", "x", "a.b", "🦊.🦊", `${"0".repeat(8)}-0000-7000-8000-000000000000.abc`])(
     "that is not one (%j) is refused",
     async (token) => {
@@ -127,6 +145,15 @@ test("signing out ends that session's tokens and no other", async () => {
   expect((await me(accessToken)).body.code).toBe("TOKEN_REVOKED");
   expect((await refresh(refreshToken)).status).toBe(401);
   expect((await me(other.session.accessToken)).status).toBe(200);
+});
+
+test("signing out with a refresh token that was used before ends the session as well", async () => {
+  const { session } = await signUp(hub.guest);
+  const { body: next } = await refresh(session.refreshToken);
+  const { refreshToken } = session;
+  expect((await hub.guest.post("/api/auth/logout", { refreshToken })).status).toBe(204);
+  expect((await me(next.accessToken)).body.code).toBe("TOKEN_REVOKED");
+  expect((await refresh(next.refreshToken)).body.code).toBe("TOKEN_REVOKED");
 });
 
 describe("an access token", () => {
