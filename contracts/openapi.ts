@@ -4,7 +4,7 @@ import { PageQuery } from "./api";
 import * as E from "./errors";
 import { exampleOf } from "./examples";
 import { problemBody } from "./problem";
-import { ROUTES, type Route } from "./routes";
+import { needsBody, ROUTES, type Route } from "./routes";
 
 /** Each error that a call can answer with, as the program throws it. */
 const PROBLEMS: readonly E.HubError[] = [
@@ -141,9 +141,6 @@ function parametersOf({ path, query, action }: Route): unknown[] {
   ];
 }
 
-const mayBeEmpty = ({ type, required = [], minProperties = 0 }: TSchema): boolean =>
-  type === "object" && (required as string[]).length === 0 && minProperties === 0;
-
 function operation(route: Route, tag = route.path.split("/")[1] ?? "") {
   const { action, access, summary, body } = route;
   const tags = [access === "admin" ? "admin" : tag.includes(".") || tag === "docs" ? "about" : tag];
@@ -156,7 +153,7 @@ function operation(route: Route, tag = route.path.split("/")[1] ?? "") {
     parameters: parametersOf(route),
     ...(body && {
       requestBody: {
-        required: !mayBeEmpty(body),
+        required: needsBody(route),
         ...content("application/json", body, exampleOf(body, "", true)),
       },
     }),

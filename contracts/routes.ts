@@ -108,3 +108,13 @@ export const ROUTES: readonly Route[] = [
   route("public", "GET /asyncapi.json", "api.asyncapi", "The messages: AsyncAPI 3", { answer: A.Document }),
   route("public", "GET /docs", "api.docs", "This reference as a page", { media: "text/html" }),
 ];
+
+/**
+ * Whether a call cannot go without its body. A PUT says the whole of what is to be, so that nothing sent does
+ * not mean that all of it is to be empty.
+ */
+export const needsBody = ({ method, body }: Pick<Route, "method" | "body">): boolean =>
+  body !== undefined && (method === "PUT" || !mayBeEmpty(body));
+
+const mayBeEmpty = ({ type, required = [], minProperties = 0 }: TSchema): boolean =>
+  type === "object" && (required as string[]).length === 0 && minProperties === 0;

@@ -14,7 +14,9 @@ export interface Request extends IncomingMessage {
 }
 
 /** One call of a route, as moleculer-web keeps it: what was given with its action is in it. */
-interface Alias extends Partial<Pick<Route, "access">> {
+interface Alias {
+  access?: Route["access"];
+  takesBody?: boolean;
   method: string;
   fullPath: string;
   match(path: string): object | false;

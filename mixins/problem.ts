@@ -8,14 +8,14 @@ import {
   ValidationError,
 } from "../contracts/errors";
 import { problemBody, type Problem } from "../contracts/problem";
-
-export const BODY_LIMIT = "100kb";
+import { MISSING_BODY, missingBody } from "./body";
 
 /** The error of ours that `error` is, wherever it came from; null for a bug. */
 export function hubError(error: unknown): HubError | null {
   if (error instanceof HubError) return error;
   const { type, status, code = status } = error as { type?: string; status?: number; code?: unknown };
   if (type === "entity.too.large") return new PayloadTooLargeError("100 kB");
+  if (type === MISSING_BODY) return missingBody();
   if (type === "entity.parse.failed") return ValidationError.of("", "the body is not JSON");
   if (type === "NOT_FOUND") return new NotFoundError();
   if (error instanceof URIError || type === "UNABLE_DECODE_PARAM")

@@ -8,12 +8,13 @@ import { asyncapi } from "../contracts/asyncapi";
 import { newId } from "../contracts/ids";
 import { openapi } from "../contracts/openapi";
 import { ROUTES } from "../contracts/routes";
+import { expectBody, JSON_BODY } from "../mixins/body";
 import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { readiness } from "../mixins/health";
 import { lagOfMesh } from "../mixins/lag";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
-import { BODY_LIMIT, hubError, problemOf } from "../mixins/problem";
+import { hubError, problemOf } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
 import { Sockets } from "../mixins/socket";
@@ -26,7 +27,10 @@ const DRAIN_MS = 3_000;
 const CORRELATION_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 const aliases = Object.fromEntries(
-  ROUTES.map(({ method, path, action, access }) => [`${method} ${path.slice(1)}`, { action, access }]),
+  ROUTES.map(({ method, path, action, access, body }) => [
+    `${method} ${path.slice(1)}`,
+    { action, access, takesBody: body !== undefined },
+  ]),
 );
 
 const securityHeaders = helmet({
@@ -53,7 +57,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
   const logger = broker.getLogger("api");
   let sockets: Sockets | null = null;
 
-  /** Who asks, how much they may ask, and whether they may ask this. */
+  /** Who asks, how much they may ask, whether they may ask this, and whether its body can be read. */
   async function admit(ctx: Context<unknown, HttpMeta>, req: Request): Promise<void> {
     const { access = "public" } = req.$alias ?? {};
     const address = addressOf(req, config.TRUST_PROXY);
@@ -70,6 +74,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
     ctx.meta.address = address;
     const key = req.headers["idempotency-key"];
     if (key !== undefined) ctx.meta.idempotencyKey = String(key);
+    expectBody(req);
   }
 
   function fail(req: Request, res: ServerResponse, cause: unknown): void {
@@ -133,7 +138,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
           aliases,
           mappingPolicy: "restrict",
           mergeParams: false,
-          bodyParsers: { json: { limit: BODY_LIMIT } },
+          bodyParsers: { json: JSON_BODY },
           admit,
           logging: false,
         },

@@ -1,5 +1,5 @@
-import { request } from "node:http";
-import { ROUTES } from "../../contracts/routes";
+import { request, type OutgoingHttpHeaders } from "node:http";
+import { needsBody, ROUTES } from "../../contracts/routes";
 import type { Answer, Client, Problem } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { VISA } from "../support/orders";
@@ -25,18 +25,24 @@ function expectProblem({ headers, body, status }: Answer<Problem>, wanted: numbe
   expect(JSON.stringify(body)).not.toMatch(/\bat .+:\d+:\d+|node_modules|\.service|stack|Moleculer/i);
 }
 
-/** Sends a path as it is; `fetch` would tidy it up. */
-const rawGet = (path: string, token = ""): Promise<number> =>
+/** Sends a request as it is; `fetch` would tidy it up. */
+const rawStatus = (
+  method: string,
+  path: string,
+  { token = "", headers = {} }: { token?: string; headers?: OutgoingHttpHeaders },
+): Promise<number> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(hub.url);
-    const headers = token ? { authorization: `Bearer ${token}` } : {};
-    request({ hostname, port, path, headers }, (response) => {
+    const all = { ...headers, ...(token && { authorization: `Bearer ${token}` }) };
+    request({ method, hostname, port, path, headers: all }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     })
       .on("error", reject)
       .end();
   });
+
+const rawGet = (path: string, token = ""): Promise<number> => rawStatus("GET", path, { token });
 
 describe("every call", () => {
   const concrete = (path: string) => `/api${path.replace(/:\w+/g, "none")}`;
@@ -85,10 +91,55 @@ describe("a body", () => {
     expectProblem(await user.send("POST", "/api/orders", big(90_000), JSON_BODY), 400, "VALIDATION_ERROR");
   });
 
-  test("that is missing, or not JSON by its type, is a 400", async () => {
-    expectProblem(await user.send("POST", "/api/orders", undefined), 400, "VALIDATION_ERROR");
-    const form = { "content-type": "application/x-www-form-urlencoded" };
-    expectProblem(await user.send("POST", "/api/orders", "planId=basic", form), 400, "VALIDATION_ERROR");
+  const CALLS = ROUTES.filter(({ body }) => body).map((route) => [route.method, route.path, route] as const);
+  const concrete = (path: string) => `/api${path.replace(/:\w+/g, "none")}`;
+
+  test.each(CALLS)("of another type than JSON is a 400 for %s %s", async (method, path) => {
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json", ""]) {
+      const headers = { "content-type": type };
+      const answer = await hub.admin.send<Problem>(method, concrete(path), "{}", headers);
+      expectProblem(answer, 400, "VALIDATION_ERROR");
+      expect(answer.body.errors).toEqual([
+        { pointer: "", detail: expect.stringMatching("application/json") },
+      ]);
+    }
+  });
+
+  test.each(CALLS.filter(([, , route]) => needsBody(route)))(
+    "that is missing is a 400 for %s %s",
+    async (method, path) => {
+      for (const headers of [{}, JSON_BODY]) {
+        const answer = await hub.admin.send<Problem>(method, concrete(path), "", headers);
+        expectProblem(answer, 400, "VALIDATION_ERROR");
+      }
+    },
+  );
+
+  test("that is missing or of another type changes no preference", async () => {
+    const path = "/api/notifications/preferences";
+    const chosen = { email: "me@hub.test", sms: null, push: null, webhook: null };
+    await user.put(path, chosen);
+    const chunked = { ...JSON_BODY, "transfer-encoding": "chunked" };
+    expect(await rawStatus("PUT", path, { headers: chunked, token: user.token })).toBe(400);
+    expectProblem(await user.send("PUT", path, "email=you", {}), 400, "VALIDATION_ERROR");
+    expectProblem(await user.send("PUT", path, undefined), 400, "VALIDATION_ERROR");
+    expect((await user.get<unknown>(path)).body).toEqual(chosen);
+  });
+
+  test("may be missing where a call needs none", async () => {
+    for (const path of ["/api/orders/none/cancel", "/api/notifications/none/read"])
+      expectProblem(await user.send("POST", path, ""), 404, "NOT_FOUND");
+    for (const path of ["redrive", "discard"])
+      expectProblem(
+        await hub.admin.send("POST", `/api/admin/dead-letters/none/${path}`, ""),
+        404,
+        "NOT_FOUND",
+      );
+  });
+
+  test("of more than 100 kB is a 413 whatever its type", async () => {
+    const answer = await hub.guest.send("POST", "/api/auth/login", "x".repeat(120_000));
+    expectProblem(answer, 413, "PAYLOAD_TOO_LARGE");
   });
 
   test("with __proto__ or a prototype's fields is a 400 and changes nothing", async () => {

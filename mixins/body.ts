@@ -1,0 +1,35 @@
+import { PayloadTooLargeError, ValidationError } from "../contracts/errors";
+import type { Request } from "./gateway";
+
+/** The most that a body may have, in bytes. */
+const LIMIT = 100 * 1024;
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/** A PUT says the whole of what is to be: nothing sent does not mean that all of it is to be empty. */
+export const missingBody = (): ValidationError =>
+  ValidationError.of("", "a body is needed: send it as application/json");
+/** The `type` of the parser's error; moleculer-web keeps nothing else of it. */
+export const MISSING_BODY = "entity.missing";
+
+/**
+ * What the headers tell of a body: what it lacks in fields, its schema says.
+ * @throws PayloadTooLargeError over 100 kB
+ * @throws ValidationError when the call takes a body and gets one that is not JSON, or a PUT gets none
+ */
+export function expectBody({ method, headers, $alias }: Request): void {
+  const length = Number(headers["content-length"] ?? 0);
+  if (length > LIMIT) throw new PayloadTooLargeError("100 kB");
+  if (!$alias?.takesBody) return;
+  if (length === 0 && headers["transfer-encoding"] === undefined) {
+    if (method === "PUT") throw missingBody();
+  } else if (!JSON_TYPE.test(headers["content-type"] ?? ""))
+    throw ValidationError.of("", "must be sent with Content-Type: application/json");
+}
+
+/** Options of the JSON parser, which sees what the headers do not tell. */
+export const JSON_BODY = {
+  limit: LIMIT,
+  verify({ method }: Request, _res: unknown, body: Buffer): void {
+    if (method === "PUT" && body.length === 0) throw Object.assign(new Error(), { type: MISSING_BODY });
+  },
+};
