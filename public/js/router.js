@@ -58,8 +58,13 @@ export class Router {
     for (const route of this.#routes) {
       const found = route.match.exec(path);
       if (!found) continue;
-      const values = found.slice(1).map(decodeURIComponent);
-      return { route, params: Object.fromEntries(route.names.map((name, i) => [name, values[i]])) };
+      try {
+        const values = found.slice(1).map(decodeURIComponent);
+        return { route, params: Object.fromEntries(route.names.map((name, i) => [name, values[i]])) };
+      } catch {
+        // Not an address that anything here made: "%E0%A4%A" is no text.
+        break;
+      }
     }
     return { route: null, params: {} };
   }
