@@ -30,7 +30,7 @@ const say = (text) => {
 connection.addEventListener("online", () => say(""));
 connection.addEventListener("offline", () => say("The hub does not answer. What you see may be old."));
 addEventListener("offline", () => say("You are offline. What you see may be old."));
-addEventListener("online", () => say(""));
+addEventListener("online", () => connection.dispatchEvent(new Event("online")));
 
 session.addEventListener("user", () => notifications.start());
 void notifications.start();

@@ -1,13 +1,14 @@
 import { h, put } from "../dom.js";
+import { connection } from "../api.js";
 import { icon } from "./icon.js";
 
 /** Nothing here yet, and what to do about it. */
 export const emptyState = (title, text, action = null) =>
   h("div", { class: "state" }, icon("box"), h("h2", null, title), h("p", null, text), action);
 
-/** Something failed; `retry` asks again. */
+/** Something failed; `retry` asks again, by itself when only the connection was missing and is back. */
 export function errorState(error, retry) {
-  return h(
+  const element = h(
     "div",
     { class: "state", role: "alert" },
     icon("warn"),
@@ -15,8 +16,11 @@ export function errorState(error, retry) {
     h("p", null, error.message),
     error.fields?.map(({ pointer, detail }) => h("p", { class: "small" }, `${pointer} ${detail}`)),
     error.code && h("p", { class: "mono small" }, error.code),
-    retry && h("button", { type: "button", class: "btn", onclick: retry }, "Try again"),
+    retry && h("button", { type: "button", class: "btn", onclick: () => retry() }, "Try again"),
   );
+  const again = () => element.isConnected && retry();
+  if (retry && error.status === 0) connection.addEventListener("online", again, { once: true });
+  return element;
 }
 
 /** A grey bar where text will be. */
