@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
 import type { Client, DeadLetterView, Page as PageOf, Session } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
-import { orderIs, place, placed } from "../support/orders";
+import { orderIs, place, placed, VISA } from "../support/orders";
 import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
@@ -146,6 +146,49 @@ describe("a customer", () => {
     await page.getByText("FRAUD_SUSPECTED").waitFor();
     await page.getByRole("link", { name: "See the rejected order" }).click();
     await page.locator(".order-facts").getByText("Rejected", { exact: true }).waitFor();
+  });
+
+  test("finds an order in the list that was placed elsewhere", async () => {
+    const { page, open, person } = await newcomer();
+    await open("/orders");
+    await page.getByText("No orders yet").waitFor();
+    await page.locator(".live-dot[data-state=live]").waitFor();
+    for (const quantity of [1, 2]) {
+      await place(person.client, { ...VISA, quantity });
+      const first = page.getByRole("row").nth(1);
+      await first.getByRole("link", { name: `Basic × ${quantity}` }).waitFor();
+      await first.getByText("Active", { exact: true }).waitFor();
+    }
+  });
+
+  test("goes on by the keyboard after loading more, and after cancelling in the list", async () => {
+    const { page, open, person } = await newcomer();
+    for (let n = 0; n < 21; n++) await place(person.client);
+    await open("/orders");
+    await page.getByRole("button", { name: "Load more" }).click();
+    await page.getByRole("row").nth(21).getByRole("link").and(page.locator(":focus")).waitFor();
+
+    const row = page.getByRole("row").nth(1);
+    await row.getByRole("button", { name: /^Cancel order/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel the order" }).click();
+    await row.getByRole("link").and(page.locator(":focus")).waitFor();
+  });
+
+  test("is told that an address leads nowhere, also when it is no text", async () => {
+    const { page, errors, open } = await newcomer();
+    await open("/orders/%E0%A4%A");
+    await page.getByRole("heading", { name: "Not found" }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test("gets what was asked for when the connection is back", async () => {
+    const { page, open } = await newcomer();
+    await open("/plans");
+    await page.context().setOffline(true);
+    await page.getByRole("link", { name: "Subscriptions" }).click();
+    await page.getByText("The hub does not answer.").first().waitFor();
+    await page.context().setOffline(false);
+    await page.getByText("No subscriptions yet").waitFor();
   });
 
   test("cancels after being asked, and sees the refund", async () => {
@@ -338,6 +381,28 @@ describe("an administrator", () => {
     await orderIs(customer.client, id, "ACTIVE");
   });
 
+  test("redrives and discards in the list, which tells what came of it", async () => {
+    const session = await adminSession();
+    const { letter } = await deadLetter(hub.client.as(session.accessToken));
+    const { page, open } = await tabOf({ session });
+    await open(`/admin/dead-letters?key=${letter.key}`);
+    const row = page.getByRole("row").nth(1);
+    const confirm = (name: string) => page.getByRole("dialog").getByRole("button", { name }).click();
+    await row.getByRole("button", { name: "Redrive payments.charge" }).click();
+    await confirm("Redrive");
+    await row.getByText("Redriven", { exact: true }).waitFor();
+    await row.getByRole("link").and(page.locator(":focus")).waitFor();
+    // The provider is still broken.
+    await row.getByText("Open", { exact: true }).waitFor();
+
+    await row.getByRole("button", { name: "Discard payments.charge" }).click();
+    await confirm("Discard");
+    await row.getByText("Discarded", { exact: true }).waitFor();
+    await row.getByRole("link").and(page.locator(":focus")).waitFor();
+    expect(await row.getByRole("button", { name: /^(Redrive|Discard)/ }).count()).toBe(0);
+    await hub.client.as(session.accessToken).put("/api/admin/simulator", { mode: "normal" });
+  });
+
   test("finds an order that waits for a dead letter, and nudges it", async () => {
     const session = await adminSession();
     const admin = hub.client.as(session.accessToken);
@@ -402,11 +467,15 @@ describe("every page", () => {
       ...(document.querySelectorAll("h1").length === 1 ? [] : ["not one h1"]),
     ];
   })()`;
-  const OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+  /** By how many px the page or a table is wider than its place. */
+  const OVERFLOW = `Math.max(
+    ...[document.documentElement, ...document.querySelectorAll(".card.flush")].map((e) => e.scrollWidth - e.clientWidth),
+  )`;
   const loaded = (tab: Tab) => tab.page.waitForFunction("!document.querySelector('[aria-busy=true]')");
 
   test.each([
     ["a phone", { viewport: { width: 360, height: 740 } }],
+    ["a small window", { viewport: { width: 970, height: 740 } }],
     ["a desktop in the dark", { colorScheme: "dark" as const }],
   ])("has names for all, no errors and no sideways scrolling on %s", async (_, options) => {
     const person = await signUp(hub.client);

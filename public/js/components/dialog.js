@@ -1,14 +1,22 @@
 import { h, put } from "../dom.js";
 import { icon } from "./icon.js";
+import { landing } from "./focus.js";
 import { problem } from "./form.js";
 
-/** Opens a modal dialog; `build(close)` gives its content. It leaves the page when it closes. */
+/**
+ * Opens a modal dialog; `build(close)` gives its content. It leaves the page when it closes, and the focus
+ * goes back to what opened it, or to what is left of its row.
+ */
 export function openDialog(title, build, { wide = false } = {}) {
+  const row = document.activeElement?.closest("tr");
   const heading = h("h2", { id: "dialog-title", tabindex: "-1" }, title);
   const dialog = h("dialog", { class: `dialog${wide ? " wide" : ""}`, "aria-labelledby": "dialog-title" });
   const close = () => dialog.close();
   put(dialog, h("div", { class: "stack-s" }, heading, build(close)));
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (document.activeElement === document.body) landing(row).focus({ preventScroll: true });
+  });
   // A click on the backdrop is a click on the dialog itself, outside its box.
   dialog.addEventListener("click", (event) => event.target === dialog && isOutside(event, dialog) && close());
   addEventListener("hashchange", close, { once: true });

@@ -1,10 +1,11 @@
 import { h, put } from "../dom.js";
+import { keepingFocus, landing } from "./focus.js";
 import { emptyState, errorState, skeleton } from "./states.js";
 
 /**
  * A table over a paged list. `columns`: `{label, cell(item), class?, lead?, hideLabel?}`; `load({after})`
- * gives `{items, next}`. Rows are kept by `key(item)`, so that `update(item)` changes one row in place and
- * nothing else moves. Roles are written out: as cards on a phone, rows and cells would lose them.
+ * gives `{items, next}`. Rows are kept by `key(item)`, so that one changes in place, nothing else moves, and
+ * the focus stays where it is. Roles are written out: as cards on a phone, rows and cells would lose them.
  */
 export function dataTable({
   caption,
@@ -29,12 +30,7 @@ export function dataTable({
   const shown = new Map();
   let run = 0;
 
-  const toRow = (item) =>
-    h(
-      "tr",
-      { role: "row" },
-      columns.map((column) => cell(column, column.cell(item))),
-    );
+  const cellsOf = (item) => columns.map((column) => cell(column, column.cell(item)));
 
   async function page(after) {
     const mine = ++run;
@@ -42,8 +38,7 @@ export function dataTable({
     try {
       const { items, next } = await load({ after });
       if (signal.aborted || mine !== run) return;
-      if (!after) clear();
-      for (const item of items) add(item);
+      keepingFocus(body, () => draw(items, { isFirst: !after }));
       if (shown.size === 0)
         return put(element, empty ?? emptyState("Nothing here", "There is nothing to show."));
       put(foot, next && more(next));
@@ -63,23 +58,28 @@ export function dataTable({
   function more(next) {
     const button = h("button", { type: "button", class: "btn small" }, "Load more");
     button.addEventListener("click", async () => {
+      const last = body.lastElementChild;
       button.setAttribute("aria-busy", "true");
       await page(next);
+      // The button is gone, or another one: on with what it brought.
+      if (!button.isConnected && last.nextElementSibling)
+        landing(last.nextElementSibling).focus({ preventScroll: true });
     });
     return button;
   }
 
-  function clear() {
-    put(element, table, foot);
-    put(body);
-    shown.clear();
-  }
-
-  function add(item) {
-    const row = toRow(item);
-    if (shown.has(key(item))) shown.get(key(item)).replaceWith(row);
-    else body.append(row);
-    shown.set(key(item), row);
+  function draw(items, { isFirst }) {
+    const before = new Map(shown);
+    if (isFirst) {
+      if (!table.isConnected) put(element, table, foot);
+      put(body);
+      shown.clear();
+    }
+    for (const item of items) {
+      const row = before.get(key(item)) ?? h("tr", { role: "row" });
+      shown.set(key(item), put(row, cellsOf(item)));
+      if (!row.isConnected) body.append(row);
+    }
   }
 
   put(
@@ -98,14 +98,25 @@ export function dataTable({
     element,
     /** From the first page again; what is shown stays until the answer is there. */
     reload: () => page(),
-    /** Changes the row of `item`, if it is shown; cells keep the focus they have. */
+    has: (id) => shown.has(id),
+    /** Changes the row of `item`, if it is shown. */
     update(item) {
       const row = shown.get(key(item));
       if (!row) return;
-      const cells = [...toRow(item).cells];
-      [...row.cells].forEach((old, i) => {
-        if (!old.contains(document.activeElement)) old.replaceWith(cells[i]);
-      });
+      const cells = cellsOf(item);
+      keepingFocus(row, () =>
+        [...row.cells].forEach((old, i) => {
+          // A button that is just being pressed stays what it is, if nothing about it is new.
+          if (!old.contains(document.activeElement) || !old.isEqualNode(cells[i])) old.replaceWith(cells[i]);
+        }),
+      );
+    },
+    /** Puts the row of a new item on top. */
+    prepend(item) {
+      if (!table.isConnected) put(element, table, foot);
+      const row = put(h("tr", { role: "row" }), cellsOf(item));
+      shown.set(key(item), row);
+      body.prepend(row);
     },
   };
 }

@@ -7,6 +7,23 @@ import { toast } from "../components/toast.js";
 const PATH = "/api/admin/dead-letters";
 const pathOf = ({ id }, what = "") => `${PATH}/${encodeURIComponent(id)}${what}`;
 
+/** When a letter that was sent again is looked at, in ms: it may have failed again by then. */
+const LOOKS = [700, 2_000, 6_000];
+
+/** Tells `seen(letter)` what became of a letter that was sent again. */
+export function watchRedriven(letter, seen, { signal }) {
+  if (letter.status !== "redriven") return;
+  const look = async () => {
+    try {
+      seen(await api.get(pathOf(letter), { signal }));
+    } catch {
+      // What is shown stays.
+    }
+  };
+  const timers = LOOKS.map((ms) => setTimeout(look, ms));
+  signal.addEventListener("abort", () => timers.forEach(clearTimeout));
+}
+
 /** Sends a letter again; with `payload` in place of what it was. */
 export async function redrive(letter, payload) {
   const answer = await api.post(pathOf(letter, "/redrive"), payload === undefined ? {} : { payload });

@@ -1,5 +1,6 @@
 import { h, put } from "../dom.js";
 import { time } from "../format.js";
+import { keepingFocus } from "../components/focus.js";
 import { pageHead } from "../components/page-head.js";
 import { emptyState, errorState, skeleton } from "../components/states.js";
 import { isRead, notifications } from "../models/notifications.js";
@@ -23,7 +24,7 @@ export function notificationsPage({ signal }) {
     if (notifications.items.length === 0) {
       return put(card, emptyState("Nothing yet", "What happens to your orders is told here, as it happens."));
     }
-    put(card, put(list, notifications.items.map(row)));
+    keepingFocus(card, () => put(card, put(list, notifications.items.map(row))));
   };
   notifications.addEventListener("change", draw, { signal });
   draw();

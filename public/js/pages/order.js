@@ -1,6 +1,7 @@
 import { h, put } from "../dom.js";
 import { api } from "../api.js";
 import { cancelButton } from "../components/cancel-order.js";
+import { keepingFocus } from "../components/focus.js";
 import { journeyCard } from "../components/journey-card.js";
 import { orderFacts, orderLines } from "../components/order-facts.js";
 import { pageHead } from "../components/page-head.js";
@@ -24,7 +25,7 @@ export function order({ params, signal }) {
   async function show(order) {
     latest = order;
     put(facts, orderFacts(order));
-    put(actions, canCancel(order) && cancelButton(order, cancelled));
+    keepingFocus(actions, () => put(actions, canCancel(order) && cancelButton(order, cancelled)));
     card?.wake();
     put(lines, orderLines(order, await names));
     if (order.status === "ACTIVE" || order.status === "CANCELLED") put(subscriptions, await started(order));
@@ -76,11 +77,12 @@ export function order({ params, signal }) {
       isSettled: () => isSettled(latest),
     });
     put(waitingJourney, card.element);
+    // An error may have stood there.
+    put(body, parts);
     watch();
   };
   const waitingJourney = h("div", null, h("div", { class: "card" }, skeleton("100%", "480px")));
-  put(
-    body,
+  const parts = [
     facts,
     waitingJourney,
     h(
@@ -89,7 +91,8 @@ export function order({ params, signal }) {
       h("section", { class: "card" }, h("h2", { class: "card-head" }, "Lines"), lines),
       h("section", { class: "card" }, h("h2", { class: "card-head" }, "Subscriptions"), subscriptions),
     ),
-  );
+  ];
+  put(body, parts);
   void begin();
   return [pageHead("Order", { back: { href: "#/orders", text: "Orders" }, actions }), body];
 }

@@ -5,12 +5,14 @@ import { orderColumns } from "../components/order-columns.js";
 import { pageHead } from "../components/page-head.js";
 import { emptyState } from "../components/states.js";
 import { dataTable } from "../components/table.js";
+import { notifications } from "../models/notifications.js";
 import { canCancel, isSettled, watchOrder } from "../models/orders.js";
 import { planNames } from "../models/plans.js";
 
 export function orders({ signal }) {
   let names = new Map();
   const watched = new Set();
+  let oldest = null;
   const watch = (order) => {
     if (isSettled(order) || watched.has(order.id)) return;
     watched.add(order.id);
@@ -36,7 +38,10 @@ export function orders({ signal }) {
       names = found;
       return page;
     },
-    onload: (items) => items.forEach(watch),
+    onload: (items) => {
+      oldest = items.at(-1)?.id ?? "";
+      items.forEach(watch);
+    },
     empty: emptyState(
       "No orders yet",
       "An order that you place appears here and is kept up by itself.",
@@ -60,6 +65,18 @@ export function orders({ signal }) {
           ),
       },
     ],
+  });
+  // One that was placed elsewhere comes on top; one that is on a page that is not shown yet stays there.
+  const arrived = async ({ orderId }) => {
+    if (oldest === null) return table.reload();
+    if (!orderId || orderId < oldest || table.has(orderId)) return;
+    const order = await api.get(`/api/orders/${encodeURIComponent(orderId)}`, { signal });
+    if (table.has(order.id)) return;
+    table.prepend(order);
+    watch(order);
+  };
+  notifications.addEventListener("arrival", ({ detail }) => arrived(detail).catch(() => undefined), {
+    signal,
   });
   return [
     pageHead("Orders", {

@@ -2,17 +2,15 @@ import { h, put } from "../../dom.js";
 import { api } from "../../api.js";
 import { number, time } from "../../format.js";
 import { badge } from "../../components/badge.js";
+import { keepingFocus } from "../../components/focus.js";
 import { idChip } from "../../components/id.js";
 import { journeyCard } from "../../components/journey-card.js";
 import { json } from "../../components/json.js";
 import { errorState, skeleton } from "../../components/states.js";
-import { askDiscard, askRedrive, letterPath } from "../../models/dead-letters.js";
+import { askDiscard, askRedrive, letterPath, watchRedriven } from "../../models/dead-letters.js";
 import { editor } from "./dead-letter-edit.js";
 import { historyOf } from "./dead-letter-history.js";
 import { adminHead } from "./tabs.js";
-
-/** After a redrive: when the letter is looked at again, in ms. It may have failed again by then. */
-const LOOKS = [700, 2_000, 6_000];
 
 /** One dead letter: what it was, why it failed, what was done about it, and what happened around it. */
 export function deadLetter({ params, signal }) {
@@ -33,28 +31,16 @@ export function deadLetter({ params, signal }) {
   let card = null;
 
   const load = () => api.get(path, { signal });
-  async function look() {
-    try {
-      const letter = await load();
-      if (!signal.aborted) show(letter);
-    } catch {
-      // What is shown stays.
-    }
-  }
   const moved = (letter) => {
     show(letter);
-    if (letter.status === "redriven")
-      for (const ms of LOOKS) {
-        const timer = setTimeout(look, ms);
-        signal.addEventListener("abort", () => clearTimeout(timer));
-      }
+    watchRedriven(letter, show, { signal });
   };
 
   function show(letter) {
     card?.wake();
     head.flat().at(-1).querySelector("h1").textContent = letter.type;
     const edit = () => put(places.payload, editor(letter, { done: moved, cancel: () => payload(letter) }));
-    put(actions, letter.status === "open" && buttons(letter, { moved, edit }));
+    keepingFocus(actions, () => put(actions, letter.status === "open" && buttons(letter, { moved, edit })));
     put(places.facts, facts(letter));
     put(places.error, error(letter));
     put(places.headers, json(letter.headers, { label: "Headers" }));

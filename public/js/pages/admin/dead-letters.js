@@ -5,7 +5,7 @@ import { badge } from "../../components/badge.js";
 import { idChip } from "../../components/id.js";
 import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
-import { askDiscard, askRedrive } from "../../models/dead-letters.js";
+import { askDiscard, askRedrive, watchRedriven } from "../../models/dead-letters.js";
 import { filters, toInstant } from "./filters.js";
 import { redriveAllButton, redrivesCard } from "./redrives.js";
 import { adminHead } from "./tabs.js";
@@ -54,9 +54,13 @@ export function deadLetters({ query, signal }) {
       },
     ],
   });
+  const moved = (letter) => {
+    table.update(letter);
+    watchRedriven(letter, table.update, { signal });
+  };
   const buttons = (letter) => [
-    button("Redrive", `Redrive ${letter.type}`, "btn small", () => askRedrive(letter, table.update)),
-    button("Discard", `Discard ${letter.type}`, "btn danger small", () => askDiscard(letter, table.update)),
+    button("Redrive", `Redrive ${letter.type}`, "btn small", () => askRedrive(letter, moved)),
+    button("Discard", `Discard ${letter.type}`, "btn danger small", () => askDiscard(letter, moved)),
   ];
   const many = redrivesCard({ signal, onmove: () => table.reload() });
   return [

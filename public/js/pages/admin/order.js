@@ -1,6 +1,7 @@
 import { h, put } from "../../dom.js";
 import { api } from "../../api.js";
 import { cancelButton } from "../../components/cancel-order.js";
+import { keepingFocus } from "../../components/focus.js";
 import { idChip } from "../../components/id.js";
 import { journeyCard } from "../../components/journey-card.js";
 import { orderFacts, orderLines } from "../../components/order-facts.js";
@@ -46,10 +47,12 @@ export function adminOrder({ params, query, signal }) {
   });
   const seen = (order) => {
     latest = order;
-    put(
-      actions,
-      canNudge(order) && nudgeButton(order, moved),
-      canCancel(order) && cancelButton(order, moved, { path: ORDERS }),
+    keepingFocus(actions, () =>
+      put(
+        actions,
+        canNudge(order) && nudgeButton(order, moved),
+        canCancel(order) && cancelButton(order, moved, { path: ORDERS }),
+      ),
     );
     if (!then.isPast()) void draw(order);
     card.wake();
