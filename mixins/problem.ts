@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { Errors } from "moleculer";
 import {
   HubError,
@@ -50,4 +51,17 @@ export function problemOf(error: HubError | null): { problem: Problem; headers: 
   else if (known.status === 503) headers["Retry-After"] = "1";
   if (known instanceof MethodNotAllowedError) headers.Allow = known.allow.join(", ");
   return { problem: problemBody(known), headers };
+}
+
+/** Answers with an error of ours, or of null with that of a bug; an answer that has begun just ends. */
+export function sendProblem(
+  res: ServerResponse,
+  error: HubError | null,
+  more: OutgoingHttpHeaders = {},
+): void {
+  if (res.headersSent) return void res.end();
+  const { problem, headers } = problemOf(error);
+  const type = "application/problem+json; charset=utf-8";
+  res.writeHead(problem.status, { ...more, ...headers, "Content-Type": type });
+  res.end(JSON.stringify(problem));
 }

@@ -11,10 +11,10 @@ import { ROUTES } from "../contracts/routes";
 import { expectBody, JSON_BODY } from "../mixins/body";
 import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
-import { readiness } from "../mixins/health";
+import { PROBES } from "../mixins/health-server";
 import { lagOfMesh } from "../mixins/lag";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
-import { hubError, problemOf } from "../mixins/problem";
+import { hubError, sendProblem } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
 import { Sockets } from "../mixins/socket";
@@ -81,18 +81,11 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
     const error = hubError(cause);
     if (!error)
       logger.error({ correlationId: req.$ctx?.requestID }, "A request failed by a bug of ours:", cause);
-    if (res.headersSent) return void res.end();
-    const { problem, headers } = problemOf(error);
-    for (const [name, value] of Object.entries({ ...req.$ctx?.meta.$responseHeaders, ...headers }))
-      res.setHeader(name, value);
-    res.writeHead(problem.status, { "Content-Type": "application/problem+json; charset=utf-8" });
-    res.end(JSON.stringify(problem));
+    sendProblem(res, error, req.$ctx?.meta.$responseHeaders);
   }
 
-  const json = (res: ServerResponse, status: number, body: unknown): void => {
-    res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" });
-    res.end(JSON.stringify(body));
-  };
+  const probe = (path: keyof typeof PROBES) => (_req: Request, res: ServerResponse) =>
+    PROBES[path](broker, res);
 
   return {
     name: "api",
@@ -152,11 +145,8 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
         {
           path: "/health",
           aliases: {
-            "GET live": (_req: Request, res: ServerResponse) => json(res, 200, { status: "ok" }),
-            "GET ready": async (_req: Request, res: ServerResponse) => {
-              const ready = await readiness(broker);
-              json(res, ready.status === "unavailable" ? 503 : 200, ready);
-            },
+            "GET live": probe("/health/live"),
+            "GET ready": probe("/health/ready"),
           },
           mappingPolicy: "restrict",
           logging: false,
@@ -164,16 +154,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
         {
           path: "/metrics",
           // With a METRICS_PORT the numbers are there alone, away from the public.
-          aliases:
-            config.METRICS_PORT === undefined
-              ? {
-                  "GET /": async (_req: Request, res: ServerResponse) => {
-                    const text = await metrics.text();
-                    res.writeHead(200, { "Content-Type": metrics.contentType });
-                    res.end(text);
-                  },
-                }
-              : {},
+          aliases: config.METRICS_PORT === undefined ? { "GET /": probe("/metrics") } : {},
           mappingPolicy: "restrict",
           logging: false,
         },
