@@ -96,15 +96,19 @@ export class Sockets {
     return this.broker.hub.tracing?.child("emit notification", KIND.producer, trace, attributes) ?? null;
   }
 
-  /** Ends all sockets; the HTTP server under them is its owner's to close. */
+  /**
+   * Closes the connections under the sockets, so that their clients come back by themselves, to another gateway:
+   * after a disconnect they would stay away. The HTTP server is its owner's to close.
+   */
   close(): void {
-    this.io.disconnectSockets(true);
     this.io.engine.close();
   }
 
   private async admit(socket: HubSocket): Promise<void> {
     const { token } = socket.handshake.auth as { token?: unknown };
-    const claims = await this.guard.authenticate(typeof token === "string" ? token : undefined);
+    // What is given and is no text is a token that is wrong, not one that is missing.
+    const given = token === null || typeof token === "string" ? token : JSON.stringify(token);
+    const claims = await this.guard.authenticate(given ?? undefined);
     socket.data.claims = claims;
     socket.data.waiting = [];
     socket.data.told = new Set();

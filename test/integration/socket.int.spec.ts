@@ -1,3 +1,4 @@
+import { io } from "socket.io-client";
 import type { NotificationView } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { placed, VISA } from "../support/orders";
@@ -33,7 +34,9 @@ test.each([
   ["no token", {}, "TOKEN_MISSING"],
   ["an empty token", { token: "" }, "TOKEN_MISSING"],
   ["a token that is none", { token: "nonsense" }, "TOKEN_INVALID"],
-  ["a token that is no text", { token: { $ne: null } }, "TOKEN_MISSING"],
+  ["a token that is no text", { token: { $ne: null } }, "TOKEN_INVALID"],
+  ["a token that is a number", { token: 0 }, "TOKEN_INVALID"],
+  ["a token that is null", { token: null }, "TOKEN_MISSING"],
 ])("a connection with %s is refused", async (_what, auth, code) => {
   const socket = await connectSocket(hub.url, auth);
   expect(socket.refused).toBe(code);
@@ -141,6 +144,35 @@ test("signing out ends the sockets of that session", async () => {
   await waitFor(() => socket.ended);
   expect(socket.closing).toEqual([{ code: "TOKEN_REVOKED" }]);
 });
+
+test("a token in a list is none", async () => {
+  const { session } = await signUp(hub.guest);
+  const socket = await connectSocket(hub.url, { token: [session.accessToken] });
+  expect(socket.refused).toBe("TOKEN_INVALID");
+});
+
+test.each(["websocket", "polling"])(
+  "a gateway that stops leaves its %s clients to come back",
+  async (transport) => {
+    const other = await startHub();
+    try {
+      const { session } = await signUp(other.guest);
+      const options = { auth: { token: session.accessToken }, transports: [transport], forceNew: true };
+      const socket = io(other.url, options);
+      await waitFor(() => socket.connected);
+      const gone = new Promise((resolve) => socket.once("disconnect", resolve));
+      const closing = jest.fn();
+      socket.on("closing", closing);
+      await (other.broker.getLocalService("api") as unknown as { drain(): Promise<void> }).drain();
+      expect(["transport close", "transport error"]).toContain(await gone);
+      expect(closing).not.toHaveBeenCalled();
+      expect(socket.active).toBe(true);
+      socket.close();
+    } finally {
+      await other.stop();
+    }
+  },
+);
 
 test("a payment that fails is told, too", async () => {
   const person = await signUp(hub.guest);
