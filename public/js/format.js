@@ -2,13 +2,11 @@ import { h } from "./dom.js";
 
 /** Money in minor units as its currency writes it: `{amount: 1999, currency: "EUR"}` -> "€19.99". */
 export function money({ amount, currency }) {
-  const format = moneyFormat(currency);
-  const digits = format.resolvedOptions().maximumFractionDigits;
-  return format.format(amount / 10 ** digits);
+  return moneyFormat(currency).format(amount / 10 ** decimalsOf(currency));
 }
 
-/** How many minor units make one of a currency: 100 for EUR, 1 for JPY. */
-export const minorUnits = (currency) => 10 ** moneyFormat(currency).resolvedOptions().maximumFractionDigits;
+/** How many decimals a currency has: 2 for EUR, none for JPY. */
+export const decimalsOf = (currency) => moneyFormat(currency).resolvedOptions().maximumFractionDigits;
 
 const formats = new Map();
 function moneyFormat(currency) {

@@ -1,7 +1,10 @@
 import { h, put, uid } from "../dom.js";
 
-/** A labelled input; `pointer` is the JSON pointer of the field in the body, where server errors land. */
-export function field({ label, hint, pointer, as = "input", options, ...props }) {
+/**
+ * A labelled input; `pointer` is the JSON pointer of the field in the body, where server errors land, and
+ * `mismatch` says what its `pattern` wants.
+ */
+export function field({ label, hint, pointer, mismatch, as = "input", options, ...props }) {
   const id = uid("f");
   const error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
   const input = h(
@@ -10,7 +13,7 @@ export function field({ label, hint, pointer, as = "input", options, ...props })
       id,
       class: "input",
       "aria-describedby": `${hint ? `${id}-hint ` : ""}${id}-error`,
-      dataset: { pointer: pointer ?? `/${props.name}` },
+      dataset: { pointer: pointer ?? `/${props.name}`, ...(mismatch && { mismatch }) },
       ...props,
     },
     options?.map(([value, text]) => h("option", { value }, text)),
@@ -59,10 +62,13 @@ export function form({ submit, action, actions = null, buttonClass = "btn primar
 
 function check(element) {
   const bad = [...element.elements].filter((input) => input.willValidate && !input.checkValidity());
-  for (const input of bad) setError(input, input.validationMessage);
+  for (const input of bad) setError(input, flawOf(input));
   bad[0]?.focus();
   return bad.length === 0;
 }
+
+const flawOf = ({ validity, dataset, validationMessage }) =>
+  (validity.patternMismatch && dataset.mismatch) || validationMessage;
 
 function setError(input, message) {
   const place = document.getElementById(`${input.id}-error`);

@@ -1,6 +1,6 @@
 import { h } from "../../dom.js";
 import { api } from "../../api.js";
-import { minorUnits } from "../../format.js";
+import { decimalsOf, money } from "../../format.js";
 import { openDialog } from "../../components/dialog.js";
 import { field, form } from "../../components/form.js";
 import { toast } from "../../components/toast.js";
@@ -9,6 +9,9 @@ const INTERVALS = [
   ["month", "Month"],
   ["year", "Year"],
 ];
+
+/** In minor units: what the hub takes. */
+const DEAREST = 100_000_000;
 
 /** Makes a plan, or changes one; `done()` when the hub has it. */
 export function planDialog(plan, done) {
@@ -21,7 +24,7 @@ export function planDialog(plan, done) {
       toast({ title: plan ? "Plan changed" : "Plan published", body: values.name, tone: "good" });
       done();
     };
-    return form(
+    const element = form(
       {
         submit,
         action: plan ? "Save" : "Publish",
@@ -33,6 +36,7 @@ export function planDialog(plan, done) {
           name: "id",
           required: true,
           pattern: "[a-z0-9][a-z0-9\\-]{0,62}",
+          mismatch: "Lower case letters, digits and dashes, such as team-2",
           hint: "Lower case letters, digits and dashes; it stays for ever",
         }),
       field({ label: "Name", name: "name", required: true, maxlength: 100, value: plan?.name }),
@@ -46,7 +50,8 @@ export function planDialog(plan, done) {
           required: true,
           inputmode: "decimal",
           pattern: "[0-9]+([.,][0-9]+)?",
-          value: plan && String(plan.price.amount / minorUnits(plan.price.currency)),
+          mismatch: "A number, such as 12.50",
+          value: plan && typed(plan.price),
         }),
         field({
           label: "Currency",
@@ -54,6 +59,8 @@ export function planDialog(plan, done) {
           pointer: "/price/currency",
           required: true,
           pattern: "[A-Z]{3}",
+          mismatch: "Three capital letters, such as EUR",
+          hint: "Three capital letters, such as EUR",
           maxlength: 3,
           value: plan?.price.currency ?? "EUR",
         }),
@@ -76,11 +83,39 @@ export function planDialog(plan, done) {
         hint: "Empty: no limit",
       }),
     );
+    const { price, currency } = element.elements;
+    // What is wrong with a price depends on its currency, so both are heard.
+    element.addEventListener("input", () => price.setCustomValidity(flawOf(price.value, currency.value)));
+    return element;
   });
 }
 
 /** The price is typed in whole units and travels in minor ones. */
 function toBody({ name, price, currency, interval, seats }) {
-  const amount = Math.round(Number(price.replace(",", ".")) * minorUnits(currency));
-  return { name, price: { amount, currency }, interval, seats: seats === "" ? null : Number(seats) };
+  return {
+    name,
+    price: { amount: minorOf(price, currency), currency },
+    interval,
+    seats: seats === "" ? null : Number(seats),
+  };
+}
+
+const typed = ({ amount, currency }) => {
+  const decimals = decimalsOf(currency);
+  return (amount / 10 ** decimals).toFixed(decimals);
+};
+
+/** By its digits, not as a fraction, which may not hold it: "12.5" of EUR is 1250. */
+function minorOf(price, currency) {
+  const [whole, fraction = ""] = price.split(/[.,]/);
+  return Number(whole + fraction.padEnd(decimalsOf(currency), "0"));
+}
+
+/** Why a price cannot be taken, or nothing: the patterns speak of what is no price or no currency at all. */
+function flawOf(price, currency) {
+  if (!/^\d+([.,]\d+)?$/.test(price) || !/^[A-Z]{3}$/.test(currency)) return "";
+  const decimals = decimalsOf(currency);
+  if ((price.split(/[.,]/)[1] ?? "").length > decimals)
+    return decimals ? `${currency} has ${decimals} decimals` : `${currency} has no decimals`;
+  return minorOf(price, currency) > DEAREST ? `At most ${money({ amount: DEAREST, currency })}` : "";
 }
