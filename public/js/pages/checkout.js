@@ -10,7 +10,7 @@ import { go } from "../router.js";
 import { paymentMethods } from "./payment-methods.js";
 import { seatsLeft, seatsText } from "./plans.js";
 
-/** In minor units: the default rule of the fraud function. */
+/** In minor units: the rule of the fraud function that the hub has by default. */
 const FRAUD_TOTAL = 100_000;
 const MOST = 10_000;
 
@@ -19,7 +19,7 @@ export function checkout({ query, signal }) {
     pageHead("Checkout", { back: { href: "#/plans", text: "Plans" } }),
     region({
       signal,
-      load: () => loadPlans(),
+      load: () => loadPlans({ fresh: true }),
       wait: h("div", { class: "split" }, skeleton("100%", "520px"), skeleton("100%", "260px")),
       render: (plans) => orderForm(plans, query.plan),
     }).element,
@@ -27,7 +27,8 @@ export function checkout({ query, signal }) {
 }
 
 function orderForm(plans, chosen) {
-  const quantities = new Map(plans.map((plan) => [plan.id, plan.id === chosen ? 1 : 0]));
+  const first = plans.find((plan) => plan.id === chosen);
+  const quantities = new Map(plans.map((plan) => [plan.id, plan === first ? Math.min(1, most(plan)) : 0]));
   const summary = h("dl", { class: "summary" });
   const notice = h("div", { role: "alert" });
   const advice = h("div", { role: "status" });
@@ -41,8 +42,9 @@ function orderForm(plans, chosen) {
     const lines = plans.filter((plan) => quantities.get(plan.id) > 0);
     const totals = totalsOf(lines, quantities);
     put(summary, summaryRows(lines, quantities, totals));
-    put(advice, adviceOn(totals));
-    button.disabled = totals.length !== 1;
+    const over = lines.filter((plan) => quantities.get(plan.id) > most(plan));
+    put(advice, adviceOn(totals, over, first));
+    button.disabled = totals.length !== 1 || over.length > 0;
     button.textContent = totals.length === 1 ? `Pay ${money(totals[0])}` : "Place the order";
   };
 
@@ -69,7 +71,7 @@ function orderForm(plans, chosen) {
       advice,
       notice,
       button,
-      h("p", { class: "hint" }, "Sent with an Idempotency-Key: pressing twice orders once."),
+      h("p", { class: "hint" }, "Pressing twice places one order."),
     ),
   );
 
@@ -99,6 +101,9 @@ function orderForm(plans, chosen) {
 const rejectedLink = (id) =>
   h("p", { class: "small" }, h("a", { href: `#/orders/${id}` }, "See the rejected order"));
 
+/** How many seats of a plan an order may have. */
+const most = (plan) => Math.min(MOST, seatsLeft(plan) ?? MOST);
+
 function quantityRow(plan, quantities, changed) {
   const left = seatsLeft(plan);
   const id = `quantity-${plan.id}`;
@@ -108,7 +113,7 @@ function quantityRow(plan, quantities, changed) {
     type: "number",
     inputmode: "numeric",
     min: 0,
-    max: MOST,
+    max: most(plan),
     step: 1,
     value: quantities.get(plan.id),
     "aria-describedby": `${id}-note`,
@@ -125,7 +130,7 @@ function quantityRow(plan, quantities, changed) {
         class: "btn step",
         "aria-label": `${name} ${plan.name}`,
         onclick: () => {
-          set(quantities.get(plan.id) + by);
+          set(Math.min(quantities.get(plan.id) + by, most(plan)));
           input.value = quantities.get(plan.id);
         },
       },
@@ -168,12 +173,18 @@ function summaryRows(lines, quantities, totals) {
   return [rows, h("dt", { class: "total" }, "Total"), h("dd", { class: "total" }, total)];
 }
 
-function adviceOn(totals) {
+function adviceOn(totals, over, first) {
+  if (over.length > 0)
+    return over.map((plan) =>
+      h("p", { class: "notice warn" }, `${plan.name}: ${seatsText(plan).toLowerCase()}.`),
+    );
+  if (totals.length === 0 && first && seatsLeft(first) === 0)
+    return h("p", { class: "notice warn" }, `${first.name} is sold out.`);
   if (totals.length === 0) return h("p", { class: "hint" }, "Choose a quantity of at least one plan.");
   if (totals.length > 1) {
     return h("p", { class: "notice warn" }, "An order is in one currency: make one order for each.");
   }
   return totals[0].amount > FRAUD_TOTAL
-    ? h("p", { class: "notice warn" }, "Above 1,000.00 the fraud check rejects the order.")
+    ? h("p", { class: "notice warn" }, "By default the fraud check rejects orders above 1,000.00.")
     : null;
 }

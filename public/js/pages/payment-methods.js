@@ -23,7 +23,7 @@ export const paymentMethods = (changed) =>
     h(
       "p",
       { class: "notice method-note" },
-      "Test mode: no money moves. Each method shows another course of an order.",
+      "These are the methods of the simulated payment provider: no money moves there, and each shows another course of an order.",
     ),
     h(
       "div",
