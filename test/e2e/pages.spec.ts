@@ -141,11 +141,29 @@ describe("a customer", () => {
     const { page, open } = await newcomer();
     await open("/checkout?plan=business");
     await page.getByLabel("Business", { exact: true }).fill("9");
-    await page.getByText("Above 1,000.00 the fraud check rejects the order.").waitFor();
+    await page.getByText("By default the fraud check rejects orders above 1,000.00.").waitFor();
     await page.getByRole("button", { name: "Pay €2,610.00" }).click();
     await page.getByText("FRAUD_SUSPECTED").waitFor();
     await page.getByRole("link", { name: "See the rejected order" }).click();
     await page.locator(".order-facts").getByText("Rejected", { exact: true }).waitFor();
+  });
+
+  test("cannot order more seats than there are", async () => {
+    const { page, open } = await newcomer();
+    const admin = hub.client.as((await adminSession()).accessToken);
+    const price = { amount: 100, currency: "EUR" };
+    for (const [id, seats] of Object.entries({ few: 3, none: 0 }))
+      await admin.post("/api/admin/plans", { id, name: `Tour ${id}`, price, interval: "month", seats });
+    await open("/checkout?plan=few");
+    const pay = page.getByRole("button", { name: /^Pay|^Place the order/ });
+    await page.getByLabel("Tour few", { exact: true }).fill("4");
+    await page.getByText("Tour few: only 3 seats left.").waitFor();
+    expect(await pay.isDisabled()).toBe(true);
+    await page.getByLabel("Tour few", { exact: true }).fill("3");
+    expect(await pay.isEnabled()).toBe(true);
+    await open("/checkout?plan=none");
+    await page.getByText("Tour none is sold out.").waitFor();
+    expect(await pay.isDisabled()).toBe(true);
   });
 
   test("finds an order in the list that was placed elsewhere", async () => {
@@ -308,6 +326,38 @@ describe("an administrator", () => {
     await page.getByRole("button", { name: `Edit ${name}` }).waitFor();
     await open("/plans");
     await page.getByRole("article", { name }).getByText("€12.50").waitFor();
+  });
+
+  test("is told what is wrong with a price, in its currency", async () => {
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open("/admin/plans");
+    await page.getByRole("button", { name: "New plan" }).click();
+    await page.getByLabel("Id", { exact: true }).fill("odd");
+    await page.getByLabel("Name").fill("Odd");
+    for (const [price, currency, flaw] of [
+      ["12.505", "EUR", "EUR has 2 decimals"],
+      ["12.5", "JPY", "JPY has no decimals"],
+      ["1000000.01", "EUR", "At most €1,000,000.00"],
+      ["a lot", "EUR", "A number, such as 12.50"],
+      ["12", "eur", "Three capital letters, such as EUR"],
+    ] as const) {
+      await page.getByLabel("Price").fill(price);
+      await page.getByLabel("Currency").fill(currency);
+      await page.getByRole("button", { name: "Publish" }).click();
+      await page.locator(".field-error", { hasText: flaw }).waitFor();
+    }
+    await page.getByLabel("Price").fill("12,5");
+    await page.getByLabel("Currency").fill("EUR");
+    await page.getByRole("button", { name: "Publish" }).click();
+    await page.getByRole("cell", { name: "€12.50 / month" }).first().waitFor();
+  });
+
+  test("has no switch of the simulator where payments are not simulated", async () => {
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await page.route("**/api/admin/simulator", (route) => route.fulfill({ status: 404, body: "{}" }));
+    await open("/admin/users");
+    await page.getByRole("link", { name: "Simulator" }).waitFor({ state: "detached" });
+    expect(await page.getByRole("link", { name: "Replays" }).count()).toBe(1);
   });
 
   test("breaks the provider, finds the dead letter, and sends it again after the repair", async () => {
