@@ -43,7 +43,7 @@ function wording(event: HubEvent): { title: string; body: string } | null {
       if (event.data.reason === "CANCELLED") return null;
       return {
         title: "Payment declined",
-        body: `The charge was declined: ${event.data.reason}. Nothing was taken.`,
+        body: `${declined(event.data.reason)} Nothing was taken.`,
       };
     case "PaymentRefunded":
       return {
@@ -53,7 +53,7 @@ function wording(event: HubEvent): { title: string; body: string } | null {
     case "SubscriptionActivated":
       return {
         title: "Subscription active",
-        body: `${event.data.quantity} × ${event.data.planId} is yours from now on.`,
+        body: `The plan ${event.data.planId} is yours from now on, with ${seats(event.data.quantity)}.`,
       };
     case "OrderCancelled":
       return { title: "Order cancelled", body: CANCELLED[event.data.reason] ?? "The order was cancelled." };
@@ -66,6 +66,18 @@ function wording(event: HubEvent): { title: string; body: string } | null {
       return null;
   }
 }
+
+const seats = (quantity: number): string => (quantity === 1 ? "1 seat" : `${quantity} seats`);
+
+/** A provider's reason in words; one that is not known here is at least no code. */
+const declined = (reason: string): string =>
+  DECLINED[reason] ?? `The charge was declined: ${reason.replaceAll("_", " ")}.`;
+
+const DECLINED: Record<string, string> = {
+  card_declined: "The bank declined the card.",
+  insufficient_funds: "There was not enough money.",
+  expired_card: "The card has expired.",
+};
 
 const CANCELLED: Record<string, string> = {
   OUT_OF_STOCK: "There were not enough seats left. A charge, if one was made, is refunded.",
