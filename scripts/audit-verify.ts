@@ -7,10 +7,10 @@ import { print, readOptions, run } from "./program";
 
 const USAGE = `npm run audit:verify -- [--url URL] [--head HASH] --admin-password PASSWORD
 
-Holds the event store of a running hub against its chain of seals: each event that was changed, removed or
-slipped in since it was sealed is named. Write the last hash down somewhere else and give it as --head the next
-time: then nobody can have cut the chain's end off either. URL is http://localhost:3000 by default (or HUB_URL);
-the password may come as ADMIN_PASSWORD. Exit code 1: something is not as it was sealed.`;
+Compares the event store of a running hub with its chain of seals and names each event that was changed,
+removed or slipped in since it was sealed. Write the last hash down somewhere else and give it as --head the
+next time, to find out whether the end of the chain was cut off. URL is http://localhost:3000 by default (or
+HUB_URL); the password may come as ADMIN_PASSWORD. Exit code 1: something is not as it was sealed.`;
 
 /** Flaws that are named; the rest is a number. */
 const SHOWN = 20;
@@ -32,7 +32,8 @@ async function main(): Promise<number> {
     print(`✗ ${kind}${eventId ? ` event ${eventId}` : ""}: ${detail}`);
   if (flaws.length > SHOWN) print(`✗ and ${flaws.length - SHOWN} more`);
   const headLost = values.head !== undefined && !checks.some(({ hash }) => hash === values.head);
-  if (headLost) print("✗ the hash that you noted is not in the chain: its end was cut off, or made anew");
+  if (headLost)
+    print("✗ the hash that you noted is not in the chain: its end was cut off, or the chain was made anew");
   print(`${unsealed} events are too young to be sealed (a minute or two).`);
   const good = flaws.length === 0 && !headLost;
   const last = checks.at(-1);

@@ -7,9 +7,9 @@ import { print, readOptions, run } from "./program";
 const USAGE = `npm run replay -- [PROJECTION] [--from TIME] [--url URL] --admin-password PASSWORD
 
 Builds a read model of a running hub again from its event store, beside the live one, and switches to it at the
-end. With --from (ISO 8601) only what happened since is built again; what is older is taken over as it is.
-Without a PROJECTION it says which there are. URL is http://localhost:3000 by default (or HUB_URL); the password
-may come as ADMIN_PASSWORD. Exit code 1: the replay failed, and the live one is as it was.`;
+end. With --from (ISO 8601) only what happened since then is built again; older facts are taken over.
+Without a PROJECTION it lists them. URL is http://localhost:3000 by default (or HUB_URL); the password may come
+as ADMIN_PASSWORD. Exit code 1: the replay failed, and the live read model is as it was.`;
 
 const EVERY_MS = 300;
 

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { ROOT } from "../../config/paths";
 
 interface Ended {
@@ -46,5 +48,41 @@ describe("programs of npm run", () => {
     const { code, stdout } = await call("scripts/drill.ts", "--help");
     expect(stdout).toMatch(/^npm run drill -- \[--runs 1\]/);
     expect(code).toBe(0);
+  });
+});
+
+describe("npm run replay", () => {
+  let accessToken = "a-token";
+  const hub = createServer((request, response) => {
+    const signedIn = request.headers.authorization === "Bearer a-token";
+    const isLogin = request.url === "/api/auth/login";
+    const refused = { code: "TOKEN_MISSING", detail: "This call needs an access token." };
+    response.writeHead(isLogin || signedIn ? 200 : 401);
+    response.end(
+      JSON.stringify(
+        isLogin ? { accessToken } : signedIn ? { projections: ["dashboard", "catalogue"] } : refused,
+      ),
+    );
+  });
+  const replay = (): Promise<Ended> => {
+    const { port } = hub.address() as AddressInfo;
+    const given = ["--url", `http://127.0.0.1:${port}`, "--admin-password", "a good password"];
+    return call("scripts/replay.ts", "nothing", ...given);
+  };
+
+  beforeAll(() => new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve)));
+  afterAll(() => new Promise((resolve) => hub.close(resolve)));
+
+  it("of a projection that is not there: names those that are", async () => {
+    const { code, stderr } = await replay();
+    expect(stderr).toContain("There is no projection nothing. Can be built again: dashboard, catalogue");
+    expect(code).toBe(2);
+  });
+
+  it("that the hub refuses: tells its problem in a line", async () => {
+    accessToken = "another";
+    const { code, stderr } = await replay();
+    expect(stderr).toContain("401 TOKEN_MISSING: This call needs an access token.");
+    expect(code).toBe(2);
   });
 });
