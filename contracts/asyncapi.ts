@@ -32,7 +32,7 @@ const HubHeaders = Type.Object({
     Type.String({ description: "redriven for this group alone; the others let it pass" }),
   ),
   "x-hub-dead-letter": Type.Optional(
-    Type.String({ description: "the id of the dead letter that a redriven message was" }),
+    Type.String({ description: "the id of the dead letter that a redriven message comes from" }),
   ),
 });
 

@@ -20,7 +20,7 @@ export const COMMANDS = {
   },
   "payments.refund": {
     version: "1.0",
-    summary: "Give the charge of an order back, or see to it that it is never made.",
+    summary: "Refund the charge of an order, or make sure that it is never charged.",
     data: Type.Object({
       orderId: Id,
       userId: Id,

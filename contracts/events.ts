@@ -70,7 +70,7 @@ const event = <P extends TProperties>(topic: Topic, summary: string, data: P) =>
 });
 
 export const EVENTS = {
-  OrderPlaced: event("hub.orders", "An order was accepted and will be worked on.", {
+  OrderPlaced: event("hub.orders", "An order was accepted and will be processed.", {
     ...OfOrder,
     items: Type.Array(Line),
     total: Money,
@@ -88,13 +88,13 @@ export const EVENTS = {
     previousStatus: OrderStatus,
     reason: Type.Optional(Type.String()),
   }),
-  OrderCancelled: event("hub.orders", "An order ended CANCELLED: seats go back, money too.", {
+  OrderCancelled: event("hub.orders", "An order was cancelled; its seats and its money go back.", {
     ...OfOrder,
     reason: Type.String(),
     refund: RefundStatus,
     items: Type.Array(SeatLine),
   }),
-  OrderNudged: event("hub.orders", "An operator had the saga ask for the overdue step again.", {
+  OrderNudged: event("hub.orders", "An operator made the saga ask for the overdue step again.", {
     ...OfOrder,
     by: Id,
     owes: Type.String({ description: "the service that owes the step" }),
@@ -114,7 +114,7 @@ export const EVENTS = {
     ...OfPayment,
     reason: Type.String({ description: "the provider's decline code, or CANCELLED" }),
   }),
-  PaymentRefunded: event("hub.payments", "The charge of an order was given back.", OfPayment),
+  PaymentRefunded: event("hub.payments", "The charge of an order was refunded.", OfPayment),
   InventoryReserved: event("hub.inventory", "All lines of an order have their seats.", {
     ...OfOrder,
     items: Type.Array(SeatLine),
@@ -130,13 +130,13 @@ export const EVENTS = {
     available: Type.Integer(),
   }),
   InventoryUpdated: event("hub.inventory", "The availability of a plan changed.", Availability),
-  NotificationSent: event("hub.notifications", "A user was told, on one channel.", {
+  NotificationSent: event("hub.notifications", "A user was notified on one channel.", {
     ...OfOrder,
     notificationId: Id,
     channel: Type.String(),
     type: Type.String(),
   }),
-  NotificationFailed: event("hub.notifications", "A user could not be told on this channel.", {
+  NotificationFailed: event("hub.notifications", "A user could not be notified on one channel.", {
     ...OfOrder,
     notificationId: Id,
     channel: Type.String(),
@@ -146,11 +146,11 @@ export const EVENTS = {
   UserRegistered: event("hub.users", "Somebody signed up.", { userId: Id, role: Role }),
   UserLoggedIn: event("hub.users", "Somebody signed in.", { userId: Id }),
   UserRoleChanged: event("hub.users", "An administrator changed a role.", { userId: Id, role: Role, by: Id }),
-  UserDeleted: event("hub.users", "A user is gone; personal data is erased.", { userId: Id, by: Id }),
+  UserDeleted: event("hub.users", "A user was deleted and the personal data erased.", { userId: Id, by: Id }),
   PlanPublished: event("hub.plans", "A plan is for sale.", Plan),
   PlanChanged: event("hub.plans", "Name, price, interval or seats of a plan changed.", Plan),
   ServiceStarted: event("hub.system", "A node is up.", { nodeId: Id, services: Type.Array(Type.String()) }),
-  ServiceStopped: event("hub.system", "A node went down in good order.", {
+  ServiceStopped: event("hub.system", "A node stopped in good order.", {
     nodeId: Id,
     services: Type.Array(Type.String()),
   }),
@@ -175,7 +175,7 @@ export const EVENTS = {
     redriveId: Type.Optional(Type.String({ description: "the redrive of many that it was part of" })),
     orderId: Type.Optional(Id),
   }),
-  DeadLetterDiscarded: event("hub.system", "An operator gave a dead letter up.", {
+  DeadLetterDiscarded: event("hub.system", "An operator discarded a dead letter.", {
     deadLetterId: Id,
     channel: Type.String(),
     by: Id,

@@ -118,7 +118,7 @@ function goodAnswer({ action, status = 200, answer, media = "application/json" }
   };
   const example = answer && answer !== ANSWERS.Document ? exampleOf(answer) : undefined;
   return {
-    description: status === 202 ? "Accepted" : status === 204 ? "Done" : status === 201 ? "Made" : "OK",
+    description: status === 202 ? "Accepted" : status === 204 ? "Done" : status === 201 ? "Created" : "OK",
     headers,
     ...(status !== 204 && content(media, answer, example)),
   };
@@ -222,7 +222,7 @@ function build() {
         "X-Correlation-Id": {
           name: "X-Correlation-Id",
           in: "header",
-          description: "Taken where it is well-formed, else a new one is made.",
+          description: "Used if it is well-formed; otherwise a new one is made.",
           schema: { ...text, pattern: "^[A-Za-z0-9._:-]{1,128}$" },
         },
         traceparent: {
@@ -235,7 +235,7 @@ function build() {
       },
       headers: {
         "X-Correlation-Id": { description: "Follows the request through every message.", schema: text },
-        Location: { description: "The path of what was made.", schema: text },
+        Location: { description: "The path of what was created.", schema: text },
         "Idempotent-Replayed": { description: "`true`: this is the first answer again.", schema: text },
         "Retry-After": { description: "Seconds.", schema: { type: "integer", minimum: 0 } },
       },
