@@ -1,4 +1,5 @@
 import { session } from "./session.js";
+import { wait } from "./format.js";
 
 /** What the hub answered instead of what was asked for: RFC 9457, or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -68,7 +69,7 @@ async function answer(response, anyStatus = false) {
   }
   if (response.status === 429) {
     problem.retryAfter = Number(response.headers.get("retry-after")) || 1;
-    problem.detail = `Too many requests. Try again in ${problem.retryAfter} s.`;
+    problem.detail = `Too many requests. Try again in ${wait(problem.retryAfter)}.`;
   }
   throw new ApiError(response.status, problem);
 }

@@ -46,6 +46,9 @@ export function duration(ms) {
   return `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
+/** Seconds to wait, not too few: "8 s", "15 min". */
+export const wait = (seconds) => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
+
 /** The end of an id: ids sort by time, so their beginnings are all alike. */
 export const shortId = (id) => (id.length <= 14 ? id : `…${id.slice(-8)}`);
 

@@ -1,4 +1,11 @@
 import { h, put, uid } from "../dom.js";
+import { fieldLine, plainFields } from "./fields.js";
+
+/** The addresses that the hub takes: browsers let "a@b" pass. */
+export const EMAIL = {
+  pattern: "[^@\\s]+@[^@\\s]+\\.[^@\\s]+",
+  mismatch: "An e-mail address, such as you@example.com",
+};
 
 /**
  * A labelled input; `pointer` is the JSON pointer of the field in the body, where server errors land, and
@@ -80,7 +87,7 @@ function setError(input, message) {
 }
 
 function showError(element, notice, error) {
-  const left = (error.fields ?? []).filter(({ pointer, detail }) => {
+  const left = plainFields(error.fields).filter(({ pointer, detail }) => {
     const input = element.querySelector(`[data-pointer="${CSS.escape(pointer)}"]`);
     if (input) setError(input, detail);
     return !input;
@@ -91,7 +98,7 @@ function showError(element, notice, error) {
 }
 
 /** An `ApiError` as a notice. */
-export function problem(error, fields = error.fields ?? []) {
+export function problem(error, fields = plainFields(error.fields)) {
   if (error.status === undefined) console.error(error);
   return h(
     "div",
@@ -101,7 +108,7 @@ export function problem(error, fields = error.fields ?? []) {
       h(
         "ul",
         null,
-        fields.map((f) => h("li", null, `${f.pointer} ${f.detail}`)),
+        fields.map((field) => h("li", null, fieldLine(field))),
       ),
     h("p", { class: "code" }, error.code ?? ""),
   );

@@ -1,5 +1,6 @@
 import { h, put } from "../dom.js";
 import { connection } from "../api.js";
+import { fieldLine, plainFields } from "./fields.js";
 import { icon } from "./icon.js";
 
 /** Nothing here yet, and what to do about it. */
@@ -14,7 +15,7 @@ export function errorState(error, retry) {
     icon("warn"),
     h("h2", null, error.status === 404 ? "Not found" : "This did not work"),
     h("p", null, error.message),
-    error.fields?.map(({ pointer, detail }) => h("p", { class: "small" }, `${pointer} ${detail}`)),
+    plainFields(error.fields).map((field) => h("p", { class: "small" }, fieldLine(field))),
     error.code && h("p", { class: "mono small" }, error.code),
     retry && h("button", { type: "button", class: "btn", onclick: () => retry() }, "Try again"),
   );

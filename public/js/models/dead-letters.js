@@ -68,6 +68,8 @@ export const askDiscard = (letter, done) =>
         label: "Reason",
         name: "reason",
         maxlength: 500,
+        pattern: "[^@]*",
+        mismatch: "No e-mail addresses: it is kept for ever",
         autofocus: true,
         hint: "Optional. It is kept for ever, so name nobody.",
       }),

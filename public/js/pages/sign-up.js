@@ -1,6 +1,6 @@
 import { h } from "../dom.js";
 import { api } from "../api.js";
-import { field, form } from "../components/form.js";
+import { EMAIL, field, form } from "../components/form.js";
 import { pageHead } from "../components/page-head.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
@@ -21,7 +21,14 @@ export function signUp({ query }) {
       form(
         { submit, action: "Create the account", buttonClass: "btn primary wide" },
         field({ label: "Name (optional)", name: "name", maxlength: 100, autocomplete: "name" }),
-        field({ label: "E-mail", name: "email", type: "email", required: true, autocomplete: "username" }),
+        field({
+          label: "E-mail",
+          name: "email",
+          type: "email",
+          ...EMAIL,
+          required: true,
+          autocomplete: "username",
+        }),
         field({
           label: "Password",
           name: "password",
