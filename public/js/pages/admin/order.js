@@ -22,6 +22,7 @@ export function adminOrder({ params, query, signal }) {
   const lines = h("div", null, skeleton("100%", "60px"));
   const body = h("div", { class: "stack" });
   let latest = null;
+  let entries = [];
 
   async function draw(order) {
     put(
@@ -41,19 +42,23 @@ export function adminOrder({ params, query, signal }) {
         const past = await api.get(path, { query: { at }, signal });
         if (!signal.aborted) await draw(past);
       } catch (error) {
-        if (!signal.aborted) put(facts, error.status === 404 ? notYet() : errorState(error));
+        if (signal.aborted) return;
+        put(facts, error.status === 404 ? notYet() : errorState(error));
+        put(lines, h("p", { class: "muted small" }, "–"));
       }
     },
   });
-  const seen = (order) => {
-    latest = order;
+  const offer = () =>
     keepingFocus(actions, () =>
       put(
         actions,
-        canNudge(order) && nudgeButton(order, moved),
-        canCancel(order) && cancelButton(order, moved, { path: ORDERS }),
+        canNudge(latest, entries) && nudgeButton(latest, moved),
+        canCancel(latest) && cancelButton(latest, moved, { path: ORDERS }),
       ),
     );
+  const seen = (order) => {
+    latest = order;
+    offer();
     if (!then.isPast()) void draw(order);
     card.wake();
   };
@@ -76,7 +81,11 @@ export function adminOrder({ params, query, signal }) {
       signal,
       load: () => api.get(`/api/orders/${encodeURIComponent(params.id)}/timeline`, { signal }),
       isSettled: () => isSettled(latest),
-      onTimeline: ({ entries }) => then.moments(entries.map((entry) => entry.at)),
+      onTimeline(timeline) {
+        entries = timeline.entries;
+        then.moments(entries.map((entry) => entry.at));
+        offer();
+      },
     });
     put(
       body,

@@ -8,7 +8,7 @@ import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
 import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
-import { nudgeButton } from "./nudge.js";
+import { canNudge, nudgeButton } from "./nudge.js";
 import { adminHead } from "./tabs.js";
 
 const ORDERS = "/api/admin/orders";
@@ -54,7 +54,7 @@ export function stuck({ signal }) {
           h(
             "div",
             { class: "table-actions" },
-            nudgeButton(order, follow, { small: true }),
+            canNudge(order) && nudgeButton(order, follow, { small: true }),
             canCancel(order) && cancelButton(order, reload, { path: ORDERS, small: true }),
           ),
       },
