@@ -15,6 +15,7 @@ export const cancelButton = (order, done, { path = "/api/orders", small = false 
           title: "Cancel this order?",
           text: "Its seats are released and what was charged is refunded. This cannot be taken back.",
           action: "Cancel the order",
+          back: "Keep it",
           act: async () => done(await api.post(`${path}/${order.id}/cancel`)),
         }),
     },

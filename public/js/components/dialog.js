@@ -32,7 +32,7 @@ function isOutside(event, element) {
 }
 
 /** Asks before something that can't be taken back; `act` may throw an `ApiError`, which is shown in place. */
-export function confirmDialog({ title, text, action, act, danger = true }) {
+export function confirmDialog({ title, text, action, act, back = "Back", danger = true }) {
   openDialog(title, (close) => {
     const notice = h("div", { role: "alert" });
     const button = h("button", { type: "button", class: danger ? "btn danger" : "btn primary" }, action);
@@ -53,7 +53,7 @@ export function confirmDialog({ title, text, action, act, danger = true }) {
       h(
         "div",
         { class: "dialog-actions" },
-        h("button", { type: "button", class: "btn", autofocus: true, onclick: close }, "Keep it"),
+        h("button", { type: "button", class: "btn", autofocus: true, onclick: close }, back),
         button,
       ),
     ];

@@ -32,13 +32,18 @@ export function revenueByDay(days) {
   );
 }
 
-/** What is paid for, plan by plan. */
-export function revenueByPlan(plans) {
+/** What is paid for, plan by plan; `names` gives the names of the plans by id. */
+export function revenueByPlan(plans, names) {
   const shown = plans.slice(0, ROWS);
   const most = Math.max(1, ...shown.map(({ amount }) => amount));
   return rows(
     shown.map((plan) => [
-      h("span", null, plan.planId, h("span", { class: "muted" }, ` × ${number(plan.quantity)}`)),
+      h(
+        "span",
+        null,
+        names.get(plan.planId) ?? plan.planId,
+        h("span", { class: "muted" }, ` × ${number(plan.quantity)}`),
+      ),
       h("span", { class: "row" }, meter(plan.amount / most), h("span", null, money(plan))),
     ]),
     "Nothing is paid for yet.",
@@ -54,14 +59,14 @@ export function failuresByReason(failures) {
       h("span", null, sentence(reason)),
       h("span", { class: "row" }, meter(orders / most, true), h("span", null, number(orders))),
     ]),
-    "No order has failed.",
+    "No order has ended without a subscription.",
   );
 }
 
-/** How many of the accepted orders became active. */
+/** How many of the accepted orders ever became active; some were cancelled later. */
 export function conversionOf({ placed, active, rate }) {
   return {
     text: placed ? `${Math.round(rate * 100)} %` : "–",
-    note: `${number(active)} of ${number(placed)} orders`,
+    note: `${number(active)} of ${number(placed)} accepted`,
   };
 }

@@ -5,6 +5,7 @@ import { badge } from "../../components/badge.js";
 import { problem } from "../../components/form.js";
 import { spark } from "../../components/spark.js";
 import { skeleton } from "../../components/states.js";
+import { planNames } from "../../models/plans.js";
 import { meter } from "./meter.js";
 import { conversionOf, failuresByReason, revenueByDay, revenueByPlan } from "./numbers.js";
 import { adminHead } from "./tabs.js";
@@ -24,7 +25,7 @@ export function overview({ signal }) {
   const tiles = {
     orders: tile("Orders", "#/admin/orders"),
     revenue: tile("Revenue"),
-    conversion: tile("Placed to active"),
+    conversion: tile("Ever active"),
     outbox: tile("Unsent messages"),
     lag: tile("Consumer lag"),
     dead: tile("Dead letters", "#/admin/dead-letters"),
@@ -38,13 +39,13 @@ export function overview({ signal }) {
   const failures = h("div", null, skeleton("100%", "160px"));
   const overall = h("span");
 
-  const show = (stats, ready) => {
+  const show = (stats, ready, names) => {
     put(notice);
     showTiles(tiles, stats);
     put(statuses, byStatus(stats.orders));
     put(lag, byGroup(stats.lag ?? {}));
     put(days, revenueByDay(stats.dashboard.days));
-    put(plans, revenueByPlan(stats.dashboard.plans));
+    put(plans, revenueByPlan(stats.dashboard.plans, names));
     put(failures, failuresByReason(stats.dashboard.failures));
     put(overall, badge(ready.status));
     put(health, checks(ready.checks ?? {}));
@@ -52,12 +53,13 @@ export function overview({ signal }) {
   let timer = 0;
   const look = async () => {
     try {
-      const [stats, ready] = await Promise.all([
+      const [stats, ready, names] = await Promise.all([
         api.get("/api/admin/stats", { signal }),
         // 503 is an answer here: it says what is down.
         api.get("/health/ready", { signal, anyStatus: true }),
+        planNames(),
       ]);
-      if (!signal.aborted) show(stats, ready);
+      if (!signal.aborted) show(stats, ready, names);
     } catch (error) {
       if (signal.aborted) return;
       put(notice, problem(error));
@@ -78,7 +80,7 @@ export function overview({ signal }) {
         { class: "tiles" },
         Object.values(tiles).map((t) => t.element),
       ),
-      h("div", { class: "halves" }, card("Orders by status", statuses), card("Why orders failed", failures)),
+      h("div", { class: "halves" }, card("Orders by status", statuses), card("Why orders ended", failures)),
       h("div", { class: "halves" }, card("Revenue by day", days), card("Revenue by plan", plans)),
       h(
         "div",
