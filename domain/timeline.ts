@@ -1,4 +1,5 @@
 import type { HubEvent } from "../contracts/events";
+import { noticeId } from "./notification";
 import { chargeId, refundId, type Order } from "./order";
 
 export interface TimelineEntry {
@@ -20,7 +21,7 @@ export interface Timeline {
 
 /**
  * The journey of an order from the first request to the last notification: requests and commands from the
- * order's own facts, the rest from the event store.
+ * order's own facts, the rest from the event store. A command to deliver is known by what came of it.
  */
 export function timelineOf(order: Order, events: readonly HubEvent[]): Timeline {
   const { _id: orderId, correlationId, userId, items, total, paymentMethod } = order;
@@ -66,7 +67,7 @@ export function timelineOf(order: Order, events: readonly HubEvent[]): Timeline 
   for (const event of events) {
     if (seen.has(event.eventId)) continue;
     seen.add(event.eventId);
-    entries.push(entryOf(event));
+    entries.push(entryOf(event), ...deliveryBefore(event, events));
   }
   // What caused something comes before it when both have the same millisecond.
   const rank = { request: 0, command: 2, event: 1, notification: 3 };
@@ -85,11 +86,23 @@ export const entryOf = (event: HubEvent): TimelineEntry => ({
   data: event.data,
 });
 
+/** The command that made a notification go out by mail, webhook or the like; what caused it is known by its id. */
+function deliveryBefore(event: HubEvent, events: readonly HubEvent[]): TimelineEntry[] {
+  if (event.eventType !== "NotificationSent" && event.eventType !== "NotificationFailed") return [];
+  const { notificationId, userId, orderId, channel } = event.data;
+  if (channel === "browser") return [];
+  const cause = events.find(({ eventId }) => noticeId(eventId, userId, channel) === notificationId);
+  const data = { notificationId, userId, orderId, channel };
+  const at = cause?.timestamp ?? event.timestamp;
+  const delivery = command("notifications.deliver", event.causationId, at, cause?.eventId ?? null, data);
+  return [{ ...delivery, source: "notifications" }];
+}
+
 const command = (
   type: string,
   id: string,
   at: string,
-  causationId: string,
+  causationId: string | null,
   data: unknown,
 ): TimelineEntry => ({
   at,

@@ -1,4 +1,5 @@
 import type { HubEvent } from "../../../contracts/events";
+import { noticeId } from "../../../domain/notification";
 import { chargeId, refundId } from "../../../domain/order";
 import { timelineOf } from "../../../domain/timeline";
 import { at, fact, newOrder, orderAfter } from "./facts";
@@ -28,7 +29,7 @@ test("given an order alone, its journey is the request and the command that it s
 
 test("events come in by time, what tells a person is a notification, and none comes twice", () => {
   const events = [
-    event("NotificationSent", 3),
+    event("NotificationSent", 3, { data: { orderId: "order-1", channel: "browser" } }),
     event("PaymentProcessed", 2),
     event("OrderPlaced", 0),
     event("PaymentProcessed", 2),
@@ -58,3 +59,25 @@ test("an order without seats asks for the refund because of it", () => {
     causationId: "no-seats",
   });
 });
+
+test.each([["NotificationSent"], ["NotificationFailed"]])(
+  "a %s by mail has the command that made it go out, and that has its cause",
+  (eventType) => {
+    const paid = event("PaymentProcessed", 2);
+    const notificationId = noticeId(paid.eventId, "user-1", "email");
+    const data = { notificationId, userId: "user-1", orderId: "order-1", channel: "email" };
+    const sent = event(eventType, 3, { causationId: "deliver-1", data });
+    const { entries } = timelineOf(newOrder(), [paid, sent]);
+    expect(entries.slice(2)).toMatchObject([
+      { id: paid.eventId },
+      {
+        kind: "command",
+        type: "notifications.deliver",
+        source: "notifications",
+        id: "deliver-1",
+        causationId: paid.eventId,
+      },
+      { type: eventType, causationId: "deliver-1" },
+    ]);
+  },
+);
