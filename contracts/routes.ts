@@ -89,7 +89,7 @@ export const ROUTES: readonly Route[] = [
   route("admin", "GET /admin/audit", "audit.list", "The event store, oldest first", list(A.AuditEntry, B.AuditQuery)),
   route("admin", "GET /admin/audit/verification", "audit.verify", "Check the event store against its seals, oldest first", { query: B.PageQuery, answer: A.Verification }),
   route("admin", "GET /admin/replays", "audit.replays", "The read models that can be built again, and their replays, newest first", { query: B.PageQuery, answer: A.Replays }),
-  route("admin", "POST /admin/replays", "audit.replay", "Build a read model again from the event store, beside the live one", { body: B.ReplayBody, status: 202, answer: A.Replay, errors: ["NOT_FOUND", "REPLAY_RUNNING"] }),
+  route("admin", "POST /admin/replays", "audit.replay", "Build a read model again from the event store, beside the live one", { body: B.ReplayBody, status: 202, answer: A.Replay, errors: ["REPLAY_RUNNING"] }),
   route("admin", "GET /admin/replays/:id", "audit.replayOf", "How far a replay is, and what it found", { answer: A.Replay }),
   route("admin", "GET /admin/dead-letters", "audit.deadLetters", "Messages that were put aside, newest first", list(A.DeadLetter, B.DeadLettersQuery)),
   route("admin", "GET /admin/dead-letters/:id", "audit.deadLetter", "One dead letter, with its history", { answer: A.DeadLetter }),

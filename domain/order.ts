@@ -1,7 +1,13 @@
 import dayjs from "dayjs";
 import utc from "dayjs/plugin/utc";
 import type { EventEnvelope } from "../contracts/envelope";
-import type { Line, OrderStatus, RefundStatus, SeatLine } from "../contracts/events";
+import {
+  ORDER_STATUSES,
+  type Line,
+  type OrderStatus,
+  type RefundStatus,
+  type SeatLine,
+} from "../contracts/events";
 import { derivedId } from "../contracts/ids";
 import type { Money } from "../contracts/money";
 import type { Decision, Draft, Now } from "./types";
@@ -124,6 +130,13 @@ const holdsSeats = ({ facts }: Pick<Order, "facts">): boolean =>
 
 export const isCancellable = ({ status }: Standing): boolean =>
   status === "PENDING" || status === "PAID" || status === "ACTIVE";
+
+/** How many orders have each status; 0 where there is none. */
+export const byStatus = (counts: readonly (readonly [string, number])[]): Record<OrderStatus, number> =>
+  Object.fromEntries([...ORDER_STATUSES.map((status) => [status, 0]), ...counts]) as Record<
+    OrderStatus,
+    number
+  >;
 
 export type NewOrder = Pick<
   Order,

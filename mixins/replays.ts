@@ -102,11 +102,11 @@ export class Replays {
   /**
    * Begins one and goes on in the background. `from` (ISO 8601): what happened before is taken over from the
    * live model.
-   * @throws NotFoundError, ValidationError, ConflictError
+   * @throws ValidationError, ConflictError
    */
   async start({ projection: name, from }: { projection: string; from?: string }): Promise<ReplayView> {
     const projection = PROJECTIONS.get(name);
-    if (!projection) throw new NotFoundError("projection");
+    if (!projection) throw ValidationError.of("/projection", `takes ${[...PROJECTIONS.keys()].join(", ")}`);
     if (from !== undefined && !(Date.parse(from) <= Date.now()))
       throw ValidationError.of("/from", "must be a moment in the past");
     await this.models.begin(projection);

@@ -1,8 +1,8 @@
 import type { REPLServer } from "node:repl";
 import { SERVICE_NAMES } from "../config";
+import { ORDER_STATUSES } from "../contracts/events";
 import { PROJECTIONS } from "../domain/projections";
 
-const ORDER_STATUSES = ["PENDING", "PAID", "ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"];
 const FILTERS = ["--kind", "--channel", "--type", "--service", "--reason", "--key", "--from", "--to"];
 
 /** What may follow a command, and the options of each. moleculer-repl completes a command's own name alone. */
@@ -23,7 +23,7 @@ const NEXT: Record<string, Record<string, string[]>> = {
 const OPTIONS: Record<string, string[]> = { outbox: ["--limit"] };
 /** What an option takes, where that is a list. */
 const VALUES: Record<string, (command: string) => readonly string[]> = {
-  "--status": (command) => (command === "hub" ? ORDER_STATUSES : ["open", "redriven", "discarded"]),
+  "--status": (command) => (command === "hub" ? [...ORDER_STATUSES] : ["open", "redriven", "discarded"]),
   "--kind": () => ["command", "event"],
   "--service": () => SERVICE_NAMES,
   "--from": () => ["30min", "2h", "1d"],

@@ -18,13 +18,14 @@ import {
   ValidationError,
 } from "../contracts/errors";
 import { messageId } from "../contracts/envelope";
-import { ORDER_STATUSES, type HubEvent, type SeatLine } from "../contracts/events";
+import type { HubEvent, SeatLine } from "../contracts/events";
 import { derivedId, newId } from "../contracts/ids";
 import { isSimulatedMethod, PAYMENT_METHODS } from "../contracts/payment-methods";
 import { parse } from "../contracts/validate";
 import {
   askAgain,
   asOf,
+  byStatus,
   cancelOrder,
   mergeLines,
   nudgeOrder,
@@ -312,15 +313,11 @@ export default defineService(({ broker, config }) => {
 
   /** How many orders have each status, and how many are stuck. */
   const counts = countedOnce(async () => {
-    const [byStatus, stuck] = await Promise.all([
+    const [found, stuck] = await Promise.all([
       orders.adapter.groupBy({ by: "status" }),
       orders.adapter.count({ query: { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } } }),
     ]);
-    const none = ORDER_STATUSES.map((status): [string, number] => [status, 0]);
-    return {
-      orders: Object.fromEntries([...none, ...byStatus.map(({ key, count }) => [key, count])]),
-      stuck,
-    };
+    return { orders: byStatus(found.map(({ key, count }) => [String(key), count])), stuck };
   });
 
   /** What was earned, by currency. */

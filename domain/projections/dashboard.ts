@@ -1,4 +1,5 @@
 import type { HubEvent, Line, OrderStatus } from "../../contracts/events";
+import { byStatus } from "../order";
 import type { Fact, Facts, Placed, Projection } from "./projection";
 
 /** The highest that an order's facts reach is its status: the precedence of `standing` in `../order`. */
@@ -35,7 +36,7 @@ export interface CellCount {
 
 export interface Dashboard {
   /** How many orders have each status. */
-  orders: Partial<Record<OrderStatus, number>>;
+  orders: Record<OrderStatus, number>;
   revenue: { currency: string; amount: number }[];
   /** By day (UTC), the newest first: orders by the day they were placed, revenue by the day it was paid. */
   days: { day: string; placed: number; active: number; revenue: { currency: string; amount: number }[] }[];
@@ -141,7 +142,7 @@ export function dashboardOf(cells: readonly CellCount[], days = 31): Dashboard {
   }
   const all = { placed: placed.total, active: active.total };
   return {
-    orders: Object.fromEntries(orders.entries().map(([[status], n]) => [status, n])),
+    orders: byStatus(orders.entries().map(([[status], n]) => [status, n])),
     revenue: revenue.entries().map(([[currency = ""], amount]) => ({ currency, amount })),
     days: [...new Set([...placed.firsts(), ...earned.firsts()])]
       .filter((day) => day !== "")

@@ -243,7 +243,7 @@ describe("the REPL's commands", () => {
   it("replay builds a read model again and says what was different", async () => {
     const text = await typed("replay", { projection: "dashboard", options: { from: "1h" } });
     expect(text).toMatch(/^dashboard is rebuilt from \d+ events since 20.+; nothing was different\.\n$/);
-    expect(await typed("replay", { projection: "dreams" })).toMatch(/^NOT_FOUND: /);
+    expect(await typed("replay", { projection: "dreams" })).toMatch(/^VALIDATION_ERROR: /);
     expect(await typed("replay", { projection: "dashboard", options: { from: "soon" } })).toMatch(
       /^VALIDATION_ERROR: /,
     );

@@ -297,7 +297,7 @@ describe("a replay", () => {
   });
 
   test.each<[string, object, number, string]>([
-    ["an unknown projection", { projection: "dreams" }, 404, "NOT_FOUND"],
+    ["an unknown projection", { projection: "dreams" }, 400, "VALIDATION_ERROR"],
     ["no projection", {}, 400, "VALIDATION_ERROR"],
     ["a time that is none", { projection: "dashboard", from: "yesterday" }, 400, "VALIDATION_ERROR"],
     ["a time to come", { projection: "dashboard", from: "2999-01-01T00:00:00Z" }, 400, "VALIDATION_ERROR"],
