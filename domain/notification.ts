@@ -1,5 +1,6 @@
 import type { HubEvent } from "../contracts/events";
 import { derivedIdOf } from "../contracts/ids";
+import { formatMoney } from "./money";
 
 /** What a user is told; `type` is the type of the event it tells of. */
 export interface Notice {
@@ -9,15 +10,6 @@ export interface Notice {
   orderId: string;
   title: string;
   body: string;
-}
-
-const formats = new Map<string, Intl.NumberFormat>();
-
-/** An amount in minor units for people; currencies have none, two or three decimals. */
-function money(amount: number, currency: string): string {
-  let format = formats.get(currency);
-  if (!format) formats.set(currency, (format = new Intl.NumberFormat("en", { style: "currency", currency })));
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 /** The same event, recipient and channel give the same id: told once. */
@@ -37,7 +29,7 @@ function wording(event: HubEvent): { title: string; body: string } | null {
     case "PaymentProcessed":
       return {
         title: "Payment received",
-        body: `We charged ${money(event.data.amount, event.data.currency)}.`,
+        body: `We charged ${formatMoney(event.data)}.`,
       };
     case "PaymentFailed":
       if (event.data.reason === "CANCELLED") return null;
@@ -48,7 +40,7 @@ function wording(event: HubEvent): { title: string; body: string } | null {
     case "PaymentRefunded":
       return {
         title: "Money refunded",
-        body: `${money(event.data.amount, event.data.currency)} went back to you.`,
+        body: `${formatMoney(event.data)} went back to you.`,
       };
     case "SubscriptionActivated":
       return {

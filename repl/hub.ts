@@ -2,6 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import { SERVICE_NAMES } from "../config";
 import type { OrderStatus } from "../contracts/events";
 import type { Money } from "../contracts/money";
+import { formatMoney } from "../domain/money";
 import type { Timeline } from "../domain/timeline";
 import { readiness } from "../mixins/health";
 import {
@@ -57,8 +58,6 @@ const USAGE: Usage = [
   ["hub trace <orderId>", "the journey of one order, step by step"],
   ["hub nudge <orderId>", "ask again for the step that it waits for"],
 ];
-
-const money = ({ amount, currency }: Money): string => `${(amount / 100).toFixed(2)} ${currency}`;
 
 const status: Subcommand = async (broker, _args, draw) => {
   const [ready, numbers] = await Promise.all([
@@ -142,7 +141,7 @@ const orders: Subcommand = async (broker, { options }, draw) => {
       id,
       userId,
       status,
-      money(total),
+      formatMoney(total),
       since(createdAt),
     ]),
   );
@@ -155,7 +154,7 @@ const trace: Subcommand = async (broker, { order: id }) => {
     ask<OrderRow>(broker, "orders.adminGet", params),
     ask<Timeline>(broker, "orders.timeline", params),
   ]);
-  const head = `Order ${order.id}: ${order.status}, ${money(order.total)}, of ${order.userId}`;
+  const head = `Order ${order.id}: ${order.status}, ${formatMoney(order.total)}, of ${order.userId}`;
   return [head, `correlation ${timeline.correlationId}`, "", ...treeOf(timeline.entries)].join("\n");
 };
 

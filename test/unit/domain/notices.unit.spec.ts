@@ -57,13 +57,22 @@ describe("given an event, its user is told", () => {
 });
 
 describe("fraud", () => {
-  const score = (amount: number) =>
-    scoreOrder({ orderId: "o", userId: "u", amount, currency: "EUR", items: [] });
+  const score = (amount: number, currency = "EUR") =>
+    scoreOrder({ orderId: "o", userId: "u", amount, currency, items: [] });
 
   test("suspects what is above 1,000.00, not what is at it", () => {
     expect(isSuspected(score(100_000), 0.8)).toBe(false);
     expect(isSuspected(score(100_001), 0.8)).toBe(true);
     expect(score(100_001)).toEqual({ score: 0.9, reasons: ["LARGE_TOTAL"] });
+  });
+
+  test.each([
+    ["JPY", 1_000],
+    ["EUR", 100_000],
+    ["KWD", 1_000_000],
+  ])("counts %s in its own units, of which this is 1,000", (currency, amount) => {
+    expect(isSuspected(score(amount, currency), 0.8)).toBe(false);
+    expect(isSuspected(score(amount + 1, currency), 0.8)).toBe(true);
   });
 
   test("refuses above the limit, not at it", () => {
