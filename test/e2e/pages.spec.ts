@@ -373,7 +373,7 @@ describe("an administrator", () => {
     await page.getByRole("link", { name: "payments.charge", exact: true }).first().click();
     await page.getByRole("heading", { name: "payments.charge", level: 1 }).waitFor();
     await page.getByLabel("Message").getByText(`"${id}"`).first().waitFor();
-    await page.getByRole("button", { name: /^ErrorOccurred, event of audit/ }).waitFor();
+    await page.getByRole("button", { name: /^ErrorOccurred .*, event of audit/ }).waitFor();
     await admin.put("/api/admin/simulator", { mode: "normal" });
 
     await page.getByRole("button", { name: "Redrive", exact: true }).click();

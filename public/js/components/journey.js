@@ -45,7 +45,7 @@ export function journey({ signal }) {
           dataset: { entry: entry.id },
         },
         h("span", { class: "step-type" }, breakable(typeOf(entry))),
-        node.detail && h("span", { class: "step-detail" }, node.detail),
+        node.detail && [" ", h("span", { class: "step-detail" }, node.detail)],
       );
       const light = (on) => highlight(on ? relatives(node, model.nodes) : null);
       for (const name of ["pointerenter", "focus"]) made.addEventListener(name, () => light(true));
@@ -90,13 +90,17 @@ export function journey({ signal }) {
   };
 }
 
-/** What an entry is called; of the two kinds of notification, the one that went well has the short name. */
-const typeOf = (entry) => (entry.type === "NotificationSent" ? "Notification" : entry.type);
+/**
+ * What an entry is called where there is little room: of the two kinds of notification, the one that went well
+ * has the short name, and every request is one to the API.
+ */
+const typeOf = ({ type }) => (type === "NotificationSent" ? "Notification" : type.replace(" /api/", " /"));
 
 const nameOf = (node, lanes) =>
   [
-    `${typeOf(node.entry)}, ${node.entry.kind} of ${lanes[node.lane].name.toLowerCase()}`,
-    node.detail,
+    // As it is written on the step, so that what is seen can be said.
+    `${typeOf(node.entry)} ${node.detail}`.trim(),
+    `${node.entry.kind} of ${lanes[node.lane].name.toLowerCase()}`,
     `after ${duration(node.offset)}`,
     node.cause && `caused by ${typeOf(node.cause.entry)}`,
   ]

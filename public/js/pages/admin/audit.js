@@ -41,7 +41,7 @@ export function audit({ query, signal }) {
             "span",
             { class: "row" },
             idChip(event.correlationId, { label: "correlation id" }),
-            h("a", { href: link(event), "aria-label": `All events of ${event.correlationId}` }, "Trace"),
+            h("a", { href: link(event), "aria-label": `Trace ${event.correlationId}` }, "Trace"),
           ),
       },
     ],
