@@ -1,9 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { CompressionTypes, Kafka, logLevel, Partitioners } from "kafkajs";
+import { CompressionTypes, Kafka, logLevel, Partitioners, type IHeaders } from "kafkajs";
 import type { Rig } from "../lib/rig";
 
-/** kafkajs by hand: `sendBatch` of an idempotent producer with acks of all, `eachBatch` with its own commits. */
-export async function open(): Promise<Rig> {
+export const open = (): Promise<Rig> => openWith(() => undefined);
+
+/**
+ * kafkajs by hand: `sendBatch` of an idempotent producer with acks of all, `eachBatch` with its own commits.
+ * `headersOf`: the headers of a message's record, if any.
+ */
+export async function openWith(headersOf: (message: object) => IHeaders | undefined): Promise<Rig> {
   const topic = `bench.raw.${randomUUID()}`;
   const brokers = (process.env.EVENTS_URL ?? "").replace("kafka://", "").split(",");
   const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING });
@@ -22,6 +27,7 @@ export async function open(): Promise<Rig> {
       const records = messages.map((message) => ({
         key: (message as { key: string }).key,
         value: JSON.stringify(message),
+        headers: headersOf(message),
       }));
       await producer.sendBatch({
         acks: -1,

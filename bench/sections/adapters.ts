@@ -15,8 +15,12 @@ interface Rates {
 export async function adapters({ rounds }: Options): Promise<Report> {
   const rows = [["", "publish", "consume", "retry late p50", "p99", "publish rounds", "consume rounds"]];
   const notes: string[] = [];
-  if (process.env.COMMANDS_URL) notes.push(await beside("rabbit", "amqplib by hand", rounds, rows));
-  if (process.env.EVENTS_URL) notes.push(await beside("kafka", "kafkajs by hand", rounds, rows));
+  const { COMMANDS_URL, EVENTS_URL } = process.env;
+  if (COMMANDS_URL) notes.push(...(await beside("rabbit", { rabbit: "amqplib by hand" }, rounds, rows)));
+  if (EVENTS_URL) {
+    const byHand = { kafka: "kafkajs by hand", "kafka-headers": "kafkajs by hand, with the same headers" };
+    notes.push(...(await beside("kafka", byHand, rounds, rows)));
+  }
   rows.push(row("embedded log", await rates("ours/embedded", rounds), await lateness("ours/embedded")));
   return {
     title: `adapters: ${MESSAGES} messages of 600 bytes, 512 under way, ${rounds} rounds, medians; ${RETRIES} retries after 1 s`,
@@ -25,21 +29,26 @@ export async function adapters({ rounds }: Options): Promise<Report> {
   };
 }
 
-/** Measures ours and the raw client one after the other, round by round; a line with the ratios. */
-async function beside(name: string, raw: string, rounds: number, rows: string[][]): Promise<string> {
-  const ours: Rates[] = [];
-  const theirs: Rates[] = [];
-  for (let round = 0; round < rounds; round++) {
-    ours.push(...(await rates(`ours/${name}`, 1)));
-    theirs.push(...(await rates(`raw/${name}`, 1)));
-  }
-  rows.push(
-    row(`${name}: the hub's adapter`, ours, await lateness(`ours/${name}`)),
-    row(`${name}: ${raw}`, theirs),
-  );
-  const ratio = (what: keyof Rates): string =>
-    (median(ours.map((r) => r[what])) / median(theirs.map((r) => r[what]))).toFixed(2);
-  return `${name}: ratio publish ${ratio("publish")}, consume ${ratio("consume")}`;
+/** Measures ours and the raw clients one after the other, round by round; a line with the ratios to each. */
+async function beside(
+  name: string,
+  raw: Record<string, string>,
+  rounds: number,
+  rows: string[][],
+): Promise<string[]> {
+  const modules = [`ours/${name}`, ...Object.keys(raw).map((file) => `raw/${file}`)];
+  const found = new Map(modules.map((module): [string, Rates[]] => [module, []]));
+  for (let round = 0; round < rounds; round++)
+    for (const [module, of] of found) of.push(...(await rates(module, 1)));
+  const [ours = [], ...theirs] = found.values();
+  const labels = Object.values(raw);
+  rows.push(row(`${name}: the hub's adapter`, ours, await lateness(`ours/${name}`)));
+  theirs.forEach((of, i) => rows.push(row(`${name}: ${labels[i]}`, of)));
+  return theirs.map((of, i) => {
+    const ratio = (what: keyof Rates): string =>
+      (median(ours.map((r) => r[what])) / median(of.map((r) => r[what]))).toFixed(2);
+    return `${name}: ratio to ${labels[i]}: publish ${ratio("publish")}, consume ${ratio("consume")}`;
+  });
 }
 
 const row = (name: string, found: Rates[], late: number[] = []): string[] => [
