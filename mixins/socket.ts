@@ -5,6 +5,7 @@ import { HubError } from "../contracts/errors";
 import { callerFrom, type Guard } from "./guard";
 import type { AccessClaims } from "./tokens";
 import { KIND, type Span } from "./tracing";
+import { declineUpgrades } from "./upgrade";
 
 /** What the browser gets. */
 interface Notification {
@@ -58,8 +59,10 @@ export class Sockets {
     this.io = new Server(server, {
       serveClient: false,
       maxHttpBufferSize: 10_000,
+      destroyUpgrade: false,
       cors: { origin: [...corsOrigins] },
     });
+    declineUpgrades(server, `${this.io.path()}/`);
     this.io.use((socket, next) => {
       this.admitting.set(socket.id, socket);
       void this.admit(socket)

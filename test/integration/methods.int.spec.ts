@@ -1,3 +1,6 @@
+import { connect } from "node:net";
+import { request } from "node:http";
+import { ADMIN } from "../support/environment";
 import type { Problem } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 
@@ -73,6 +76,42 @@ describe("a path that is not there", () => {
       expect(headers.get("content-type")).toContain("application/problem+json");
     },
   );
+});
+
+describe("a request that offers another protocol", () => {
+  const h2c = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABkAAQAoAAA" };
+
+  /** Two requests, the second on the same connection. */
+  async function asked(headers: Record<string, string>, text: string): Promise<string> {
+    const { hostname, port } = new URL(hub.url);
+    const socket = connect(Number(port), hostname);
+    const head = (more: Record<string, string>) =>
+      ["POST /api/auth/login HTTP/1.1", "Host: hub", ...Object.entries(more).map((h) => h.join(": "))].join(
+        "\r\n",
+      );
+    const json = { "Content-Type": "application/json", "Content-Length": String(text.length) };
+    socket.write(`${head({ ...json, ...headers })}\r\n\r\n${text}`);
+    socket.write(`${head({ ...json, Connection: "close" })}\r\n\r\n${text}`);
+    let answer = "";
+    for await (const chunk of socket) answer += String(chunk);
+    return answer;
+  }
+
+  test("given h2c, then it is answered over HTTP/1.1, its body and the next request too", async () => {
+    const answer = await asked(h2c, JSON.stringify(ADMIN));
+    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+    expect(answer.match(/"accessToken"/g)).toHaveLength(2);
+  });
+
+  test("given a websocket where there is none, then it is a 404", async () => {
+    const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+    const status = await new Promise((resolve, reject) =>
+      request(`${hub.url}/live`, { headers }, (res) => resolve(res.resume().statusCode))
+        .on("error", reject)
+        .end(),
+    );
+    expect(status).toBe(404);
+  });
 });
 
 describe("with a METRICS_PORT", () => {
