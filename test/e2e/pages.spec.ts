@@ -286,6 +286,20 @@ describe("a customer", () => {
     await page.getByRole("button", { name: "Create the account" }).click();
     await page.getByText("EMAIL_TAKEN").waitFor();
   });
+
+  test("is told in words what is wrong with where notifications shall go", async () => {
+    const { page, open } = await newcomer();
+    await open("/account");
+    await page.getByLabel("E-mail").fill("a@b");
+    await page.getByLabel("Webhook").fill("ftp://example.com/hook");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("An e-mail address, such as you@example.com").waitFor();
+    await page.getByText("An address that begins with https:// or http://").waitFor();
+    await page.getByLabel("E-mail").fill("");
+    await page.getByLabel("Webhook").fill("https://example.com/hook");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("What you set is used from now on.").waitFor();
+  });
 });
 
 describe("an administrator", () => {
@@ -302,6 +316,12 @@ describe("an administrator", () => {
     await facts.getByText("Pending", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Back to now" }).click();
     await facts.getByText("Active", { exact: true }).waitFor();
+  });
+
+  test("is told in words that there is no such filter", async () => {
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open("/admin/orders?status=SOMETHING");
+    await page.getByText("Status is none of the values that there are").waitFor();
   });
 
   test("makes a customer an administrator", async () => {

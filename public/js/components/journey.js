@@ -94,7 +94,7 @@ export function journey({ signal }) {
  * What an entry is called where there is little room: of the two kinds of notification, the one that went well
  * has the short name, and every request is one to the API.
  */
-const typeOf = ({ type }) => (type === "NotificationSent" ? "Notification" : type.replace(" /api/", " /"));
+const typeOf = ({ type }) => (type === "NotificationSent" ? "Notification" : type.replace(" /api/", " "));
 
 const nameOf = (node, lanes) =>
   [
