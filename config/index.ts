@@ -51,6 +51,21 @@ function privateKey(text: string): string | null {
     return null;
   }
 }
+/** The text, or null when one of its brokers is no host and port: kafkajs would look for it for ever. */
+function kafkaUrl(text: string): string | null {
+  const brokers = text.replace(/^kafka:\/\//, "").split(",");
+  const isBroker = (broker: string): boolean => {
+    const port = Number(/^[^\s:/@]+:(\d{1,5})$/.exec(broker)?.[1]);
+    return port >= 1 && port <= 65_535;
+  };
+  return brokers.every(isBroker) ? text : null;
+}
+/** The text, or null when Moleculer's resolver knows no such URL, nor such a name: it takes both. */
+const transporter = (text: string): string | null =>
+  /^(nats|rediss?|amqps?|amqp10|kafka|mqtts?|stan|tcp):\/\/\S+$/.test(text) ||
+  /^(nats|redis|amqp|amqp10|kafka|mqtt|stan|tcp)$/i.test(text)
+    ? text
+    : null;
 const url = (protocols: string) => Type.String({ pattern: `^(${protocols})://[^\\s]+$` });
 
 export const SERVICE_NAMES = [
@@ -73,13 +88,14 @@ const limitOrOff = (text: string): unknown => (text === "off" ? text : number(te
 export const VARIABLES = {
   MONGO_URL: variable(url("mongodb|mongodb\\+srv"), "mongodb://host[:port]/database", { secret: true }),
   COMMANDS_URL: variable(url("amqps?"), "amqp://host[:port]", { secret: true }),
-  EVENTS_URL: variable(url("kafka"), "kafka://host:port[,host:port]", { secret: true }),
+  EVENTS_URL: variable(url("kafka"), "kafka://host:port[,host:port], each port 1 to 65535", {
+    read: kafkaUrl,
+    secret: true,
+  }),
   TRANSPORTER: variable(
-    Type.String({ minLength: 1 }),
-    "nats://host:port, or another transporter of Moleculer",
-    {
-      secret: true,
-    },
+    Type.String(),
+    "nats://host:port, or redis://, amqp://, amqp10://, kafka://, mqtt://, stan:// or TCP",
+    { read: transporter, secret: true },
   ),
   PORT: variable(Type.Integer({ minimum: 0, maximum: 65535 }), "a port, 0 to 65535 (0: any free one)", {
     read: number,
