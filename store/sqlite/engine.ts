@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
 import { ConfigError, StoreUnavailableError } from "../../contracts/errors";
 
@@ -43,7 +43,7 @@ export class SqliteEngine {
     private readonly file: string,
   ) {
     try {
-      mkdirSync(resolve(dataDir), { recursive: true });
+      makeFolder(resolve(dataDir));
       this.db = new DatabaseSync(file);
     } catch (error) {
       throw new ConfigError(`DATA_DIR: cannot write to ${dataDir}: ${(error as Error).message}`);
@@ -162,4 +162,16 @@ function storeError(error: unknown): unknown {
   // What is not SQLite's is a mistake in the call, and stays what it is.
   if ((error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") return error;
   return new StoreUnavailableError(`The store did not answer: ${(error as Error).message}`, { cause: error });
+}
+
+/** With those above it. Node's own `recursive` never ends where a file system says that a folder is not there. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!existsSync(path)) throw error;
+  }
 }

@@ -55,6 +55,15 @@ async function failedStart(own: Settings): Promise<{ code: number | null; lines:
   },
 );
 
+(EMBEDDED ? test : test.skip)(
+  "given a data folder on a file system that takes none, when the hub starts, then it ends with one line",
+  async () => {
+    const { code, lines } = await failedStart({ DATA_DIR: "/proc/none/data" });
+    expect(code).toBe(1);
+    expect(lines).toEqual([expect.stringMatching(/^DATA_DIR: cannot write to /)]);
+  },
+);
+
 test.each([
   ["PORT", "http"],
   ["RATE_LIMIT", "many"],
