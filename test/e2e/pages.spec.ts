@@ -141,7 +141,7 @@ describe("a customer", () => {
     const { page, open } = await newcomer();
     await open("/checkout?plan=business");
     await page.getByLabel("Business", { exact: true }).fill("9");
-    await page.getByText("By default the fraud check rejects orders above 1,000.00.").waitFor();
+    await page.getByText("By default the fraud check rejects orders above €1,000.00.").waitFor();
     await page.getByRole("button", { name: "Pay €2,610.00" }).click();
     await page.getByText("FRAUD_SUSPECTED").waitFor();
     await page.getByRole("link", { name: "See the rejected order" }).click();

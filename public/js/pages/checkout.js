@@ -1,6 +1,6 @@
 import { h, put } from "../dom.js";
 import { api } from "../api.js";
-import { money } from "../format.js";
+import { decimalsOf, money } from "../format.js";
 import { problem } from "../components/form.js";
 import { pageHead } from "../components/page-head.js";
 import { region, skeleton } from "../components/states.js";
@@ -10,8 +10,8 @@ import { go } from "../router.js";
 import { paymentMethods } from "./payment-methods.js";
 import { seatsLeft, seatsText } from "./plans.js";
 
-/** In minor units: the rule of the fraud function that the hub has by default. */
-const FRAUD_TOTAL = 100_000;
+/** In the currency's own units: the rule of the fraud function that the hub has by default. */
+const FRAUD_TOTAL = 1_000;
 const MOST = 10_000;
 
 export function checkout({ query, signal }) {
@@ -184,7 +184,9 @@ function adviceOn(totals, over, first) {
   if (totals.length > 1) {
     return h("p", { class: "notice warn" }, "An order is in one currency: make one order for each.");
   }
-  return totals[0].amount > FRAUD_TOTAL
-    ? h("p", { class: "notice warn" }, "By default the fraud check rejects orders above 1,000.00.")
+  const [{ amount, currency }] = totals;
+  const limit = { amount: FRAUD_TOTAL * 10 ** decimalsOf(currency), currency };
+  return amount > limit.amount
+    ? h("p", { class: "notice warn" }, `By default the fraud check rejects orders above ${money(limit)}.`)
     : null;
 }
