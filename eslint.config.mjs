@@ -1,5 +1,27 @@
 import tseslint from "typescript-eslint";
 
+/** Imports point one way: services -> mixins -> channels -> contracts, services -> domain -> contracts. */
+const folders = (...names) => names.map((name) => `**/${name}/**`);
+const arrows = {
+  "contracts/**": ["moleculer", ...folders("channels", "domain", "mixins", "providers", "services", "store")],
+  "domain/**": ["moleculer", ...folders("channels", "mixins", "providers", "services", "store")],
+  "channels/**": folders("domain", "mixins", "providers", "services"),
+  "store/**": folders("channels", "domain", "mixins", "providers", "services"),
+  "providers/**": folders("channels", "mixins", "services"),
+  "mixins/**": folders("domain", "providers", "services"),
+};
+
+/** Values; the type of what another layer makes may be named. */
+const refuse = (files, group, message) => ({
+  files: [files],
+  rules: {
+    "@typescript-eslint/no-restricted-imports": [
+      "error",
+      { patterns: [{ group, message, allowTypeImports: true }] },
+    ],
+  },
+});
+
 export default tseslint.config(
   { ignores: ["node_modules/", "dist/", "data/", ".servers/", "coverage/"] },
   ...tseslint.configs.recommended,
@@ -18,4 +40,8 @@ export default tseslint.config(
     },
   },
   { files: ["bench/**", "scripts/**", "test/**", "public/**"], rules: { "no-console": "off" } },
+  ...Object.entries(arrows).map(([files, refused]) =>
+    refuse(files, refused, "Imports point one way, see docs/architecture.md."),
+  ),
+  refuse("services/**", ["**/*.service"], "Services meet on the mesh."),
 );

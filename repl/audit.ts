@@ -1,5 +1,5 @@
 import { byDay } from "../domain/seals";
-import type { SealCheck, Verification } from "../mixins/seals";
+import type { SealCheck, Verification } from "../services/audit/seals";
 import { ask, helpText, oneOf, printing, type ReplCommand, type Subcommand, type Usage } from "./command";
 
 const SHOWN = 20;

@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { Page } from "../mixins/paging";
-import type { ReplayView } from "../mixins/replays";
+import type { ReplayView } from "../services/audit/replays";
 import {
   ask,
   count,

@@ -1,6 +1,6 @@
 import { table } from "../bench/lib/table";
 import { byDay, type SealedDay } from "../domain/seals";
-import type { SealCheck, Verification } from "../mixins/seals";
+import type { SealCheck, Verification } from "../services/audit/seals";
 import { ADMIN_OPTIONS, hubAt, signInAdmin } from "./admin";
 import type { HubClient } from "./demo/client";
 import { print, readOptions, run } from "./program";

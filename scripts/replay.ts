@@ -1,5 +1,5 @@
 import { table } from "../bench/lib/table";
-import type { ReplayView } from "../mixins/replays";
+import type { ReplayView } from "../services/audit/replays";
 import { ADMIN_OPTIONS, hubAt, signInAdmin } from "./admin";
 import { Progress } from "./demo/progress";
 import { print, readOptions, run } from "./program";

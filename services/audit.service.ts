@@ -1,20 +1,20 @@
 import type { Context } from "moleculer";
+import { DEAD_LETTERS } from "../channels/types";
 import { AuditQuery, PageQuery, ReplayBody } from "../contracts/api";
 import { NotFoundError } from "../contracts/errors";
 import { ALL_TOPICS, type HubEvent } from "../contracts/events";
-import { DEAD_LETTERS } from "../channels/types";
 import { catalogue, versionsOf } from "../domain/projections/catalogue";
 import { dashboard, dashboardOf, type Dashboard } from "../domain/projections/dashboard";
-import { deadLetters } from "../mixins/dead-letters";
-import { EventLog, type Entry } from "../mixins/event-log";
 import { defineService } from "../mixins/hub";
 import { countedOnce } from "../mixins/numbers";
 import { oldestFirst, timeRange } from "../mixins/paging";
-import { ReadModels } from "../mixins/read-models";
-import { Replays } from "../mixins/replays";
 import { answer, bodyOf, idOf, queryOf, type HttpContext } from "../mixins/request";
-import { Seals } from "../mixins/seals";
 import type { Query, StoreAdapter } from "../store/types";
+import { deadLetters } from "./audit/dead-letters";
+import { EventLog, type Entry } from "./audit/event-log";
+import { ReadModels } from "./audit/read-models";
+import { Replays } from "./audit/replays";
+import { Seals } from "./audit/seals";
 
 /** The most events that tell what happened around a dead letter. */
 const STORY = 500;

@@ -7,7 +7,7 @@ import { aggregates } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { queryOf, type HttpContext } from "../mixins/request";
-import { Seats } from "../mixins/seats";
+import { Seats } from "./inventory/seats";
 
 /** Seats per plan, and who holds them: all lines of an order or none. */
 export default defineService(({ broker }) => {

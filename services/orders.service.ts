@@ -10,6 +10,7 @@ import {
   PageQuery,
   type PlanBody,
 } from "../contracts/api";
+import { messageId } from "../contracts/envelope";
 import {
   ConflictError,
   FraudSuspectedError,
@@ -17,11 +18,12 @@ import {
   NotFoundError,
   ValidationError,
 } from "../contracts/errors";
-import { messageId } from "../contracts/envelope";
 import type { HubEvent, SeatLine } from "../contracts/events";
 import { derivedId, newId } from "../contracts/ids";
 import { isSimulatedMethod, PAYMENT_METHODS } from "../contracts/payment-methods";
 import { parse } from "../contracts/validate";
+import { factOf } from "../domain/facts";
+import { isSuspected } from "../domain/fraud";
 import {
   askAgain,
   asOf,
@@ -40,17 +42,15 @@ import {
   type Order,
   type OrderLine,
 } from "../domain/order";
-import { isSuspected } from "../domain/fraud";
-import { factOf } from "../domain/facts";
 import { timelineOf } from "../domain/timeline";
 import { aggregates, Aggregates, clock } from "../mixins/aggregates";
-import { FraudCheck } from "../mixins/fraud-check";
 import { defineService, listener } from "../mixins/hub";
 import { countedOnce } from "../mixins/numbers";
 import { decodeCursor, encodeCursor, limitOf, newestFirst, upwards } from "../mixins/paging";
-import { PlanCache } from "../mixins/plan-cache";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { Sweep } from "../mixins/sweep";
+import { FraudCheck } from "./orders/fraud-check";
+import { PlanCache } from "./orders/plan-cache";
 
 /** How many overdue orders ask again in a second, at most; and at least, while many facts come in. */
 const ASK_LIMIT = 200;

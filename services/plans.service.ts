@@ -3,12 +3,12 @@ import { PageQuery, PlanBody, PlanPatch } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
 import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
-import { Availability } from "../mixins/availability";
 import { atStart } from "../mixins/background";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { Sweep } from "../mixins/sweep";
+import { Availability } from "./plans/availability";
 
 export interface Plan extends Omit<PlanBody, "id"> {
   _id: string;

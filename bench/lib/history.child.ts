@@ -1,9 +1,9 @@
 import { ServiceBroker } from "moleculer";
 import { timelineOf } from "../../domain/timeline";
 import type { Order } from "../../domain/order";
-import { EventLog } from "../../mixins/event-log";
-import { ReadModels } from "../../mixins/read-models";
-import { Replays } from "../../mixins/replays";
+import { EventLog } from "../../services/audit/event-log";
+import { ReadModels } from "../../services/audit/read-models";
+import { Replays } from "../../services/audit/replays";
 import { openDatabase } from "../../store";
 import type { Database, StoreAdapter } from "../../store/types";
 import { EVENTS_PER_ORDER, historyOf, orderIdOf } from "./history";

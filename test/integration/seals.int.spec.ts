@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Seal } from "../../domain/seals";
-import type { Entry } from "../../mixins/event-log";
-import type { SealCheck, Verification } from "../../mixins/seals";
+import type { Entry } from "../../services/audit/event-log";
+import type { SealCheck, Verification } from "../../services/audit/seals";
 import { startHub, type TestHub } from "../support/hub";
 import { placed } from "../support/orders";
 import { signUp } from "../support/people";

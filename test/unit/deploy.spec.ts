@@ -122,10 +122,12 @@ const READ_BY: Record<string, ServiceName[]> = {
   WEBHOOK_ALLOW_PRIVATE: ["notifications"],
 };
 
-/** What a service is made of: its own file, and of mixins and providers what it imports by name. */
+/** What a service is made of: its own file and folder, and of mixins and providers what it imports by name. */
 function sourceOf(service: ServiceName): string {
-  const own = text(`services/${service}.service.ts`);
-  const imported = [...own.matchAll(/^import \{([^}]*)\} from "\.\.\/((?:mixins|providers)[^"]*)";/gm)];
+  const folder = join(ROOT, "services", service);
+  const parts = existsSync(folder) ? readdirSync(folder).map((file) => `services/${service}/${file}`) : [];
+  const own = [`services/${service}.service.ts`, ...parts].map(text).join("\n");
+  const imported = [...own.matchAll(/^import \{([^}]*)\} from "(?:\.\.\/)+((?:mixins|providers)[^"]*)";/gm)];
   return imported.reduce((all, [, names = "", path = ""]) => {
     const file = [`${path}.ts`, `${path}/index.ts`].find((name) => existsSync(join(ROOT, name)))!;
     const parts = text(file).split(/^(?=export )/m);

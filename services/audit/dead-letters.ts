@@ -1,16 +1,16 @@
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
-import type { BatchHandler } from "../channels/types";
-import { DeadLettersQuery, DiscardBody, PageQuery, RedriveAllBody, RedriveBody } from "../contracts/api";
-import type { DeadLetter } from "../contracts/dead-letter";
-import type { HubEvent } from "../contracts/events";
-import type { Letter } from "../domain/dead-letter";
-import { entryOf, type Timeline } from "../domain/timeline";
-import type { StoreAdapter } from "../store/types";
-import { aggregates } from "./aggregates";
+import type { BatchHandler } from "../../channels/types";
+import { DeadLettersQuery, DiscardBody, PageQuery, RedriveAllBody, RedriveBody } from "../../contracts/api";
+import type { DeadLetter } from "../../contracts/dead-letter";
+import type { HubEvent } from "../../contracts/events";
+import type { Letter } from "../../domain/dead-letter";
+import { entryOf, type Timeline } from "../../domain/timeline";
+import { aggregates } from "../../mixins/aggregates";
+import { newestFirst } from "../../mixins/paging";
+import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../../mixins/request";
+import type { StoreAdapter } from "../../store/types";
 import { DeadLetterStore, letterQuery } from "./dead-letter-store";
-import { newestFirst } from "./paging";
 import { Redrives, type Redrive } from "./redrives";
-import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "./request";
 
 /** The first events that bear a correlation id, oldest first. */
 type EventsOf = (correlationId: string) => Promise<HubEvent[]>;

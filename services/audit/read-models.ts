@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
-import { ConflictError } from "../contracts/errors";
-import type { HubEvent } from "../contracts/events";
-import { PROJECTIONS } from "../domain/projections";
+import { ConflictError } from "../../contracts/errors";
+import type { HubEvent } from "../../contracts/events";
+import { PROJECTIONS } from "../../domain/projections";
 import {
   factsBefore,
   withFact,
   type Facts,
   type Placed,
   type Projection,
-} from "../domain/projections/projection";
-import type { Database, Group, StoreAdapter, UpdateOne } from "../store/types";
+} from "../../domain/projections/projection";
+import type { Database, Group, StoreAdapter, UpdateOne } from "../../store/types";
 
 /** One key of one read model, in one of its generations. */
 interface ModelDoc {

@@ -1,12 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import type { RedriveAllBody } from "../contracts/api";
-import { ConflictError, NotFoundError } from "../contracts/errors";
-import { newId } from "../contracts/ids";
-import type { Document, Query, StoreAdapter } from "../store/types";
-import type { Cause } from "./aggregates";
+import type { RedriveAllBody } from "../../contracts/api";
+import { ConflictError, NotFoundError } from "../../contracts/errors";
+import { newId } from "../../contracts/ids";
+import type { Cause } from "../../mixins/aggregates";
+import { Sweep } from "../../mixins/sweep";
+import type { Document, Query, StoreAdapter } from "../../store/types";
 import { letterQuery, type DeadLetterStore } from "./dead-letter-store";
-import { Sweep } from "./sweep";
 
 /** Many dead letters that are sent again, so many a second: a piece of work that outlives its node. */
 export interface Redrive extends Document {

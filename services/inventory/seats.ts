@@ -1,8 +1,8 @@
 import type { ServiceBroker } from "moleculer";
-import type { Outcome } from "../channels/types";
-import { messageId } from "../contracts/envelope";
-import { ConflictError, TransientError } from "../contracts/errors";
-import type { EventOf, HubEvent, SeatLine } from "../contracts/events";
+import type { Outcome } from "../../channels/types";
+import { messageId } from "../../contracts/envelope";
+import { ConflictError, TransientError } from "../../contracts/errors";
+import type { EventOf, HubEvent, SeatLine } from "../../contracts/events";
 import {
   allocate,
   bury,
@@ -19,8 +19,8 @@ import {
   type Reservation,
   type Stock,
   type Verdict,
-} from "../domain/seats";
-import { Aggregates, stepAside, type Cause, type Stored } from "./aggregates";
+} from "../../domain/seats";
+import { Aggregates, stepAside, type Cause, type Stored } from "../../mixins/aggregates";
 
 const ROUNDS = 50;
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { paceOf } from "../../../mixins/redrives";
+import { paceOf } from "../../../services/audit/redrives";
 
 test.each([
   [1, { messages: 1, ms: 1_000 }],

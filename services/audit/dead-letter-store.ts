@@ -1,9 +1,9 @@
 import type { ServiceBroker } from "moleculer";
-import { HEADERS } from "../channels/types";
-import type { DeadLettersQuery } from "../contracts/api";
-import type { DeadLetter } from "../contracts/dead-letter";
-import { ConflictError, NotFoundError, ValidationError } from "../contracts/errors";
-import { derivedId } from "../contracts/ids";
+import { HEADERS } from "../../channels/types";
+import type { DeadLettersQuery } from "../../contracts/api";
+import type { DeadLetter } from "../../contracts/dead-letter";
+import { ConflictError, NotFoundError, ValidationError } from "../../contracts/errors";
+import { derivedId } from "../../contracts/ids";
 import {
   discard,
   recordFailure,
@@ -11,12 +11,12 @@ import {
   RESEND_MS,
   type Letter,
   type RedriveOrder,
-} from "../domain/dead-letter";
-import type { Decision, Now } from "../domain/types";
-import type { Query, StoreAdapter, Update } from "../store/types";
-import { Aggregates, type Cause, type Change } from "./aggregates";
-import { timeRange } from "./paging";
-import { Sweep } from "./sweep";
+} from "../../domain/dead-letter";
+import type { Decision, Now } from "../../domain/types";
+import { Aggregates, type Cause, type Change } from "../../mixins/aggregates";
+import { timeRange } from "../../mixins/paging";
+import { Sweep } from "../../mixins/sweep";
+import type { Query, StoreAdapter, Update } from "../../store/types";
 
 /** What a list of dead letters may be narrowed by. */
 export type LetterFilter = Omit<DeadLettersQuery, "limit" | "after">;

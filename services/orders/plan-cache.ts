@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import type { PlanBody } from "../contracts/api";
+import type { PlanBody } from "../../contracts/api";
 
 const TTL_MS = 5_000;
 

@@ -1,15 +1,15 @@
 import type { LoggerInstance, ServiceBroker, ServiceSchema } from "moleculer";
-import type { PageQuery } from "../contracts/api";
-import { ConflictError, NotFoundError, ValidationError } from "../contracts/errors";
-import { newId } from "../contracts/ids";
-import { PROJECTIONS } from "../domain/projections";
-import type { Projection } from "../domain/projections/projection";
-import type { StoreAdapter, Update } from "../store/types";
-import { atStart } from "./background";
+import type { PageQuery } from "../../contracts/api";
+import { ConflictError, NotFoundError, ValidationError } from "../../contracts/errors";
+import { newId } from "../../contracts/ids";
+import { PROJECTIONS } from "../../domain/projections";
+import type { Projection } from "../../domain/projections/projection";
+import { atStart } from "../../mixins/background";
+import { newestFirst, type Page } from "../../mixins/paging";
+import { Sweep } from "../../mixins/sweep";
+import type { StoreAdapter, Update } from "../../store/types";
 import { eventOf, LATENESS_MS, positionAt, type Entry, type EventLog } from "./event-log";
-import { newestFirst, type Page } from "./paging";
 import { factsIn, type Difference, type ModelState, type ReadModels } from "./read-models";
-import { Sweep } from "./sweep";
 
 /** A replay as it is kept. */
 interface ReplayDoc {

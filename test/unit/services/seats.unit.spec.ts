@@ -7,7 +7,7 @@ import type { EventOf } from "../../../contracts/events";
 import type { Reservation, Stock } from "../../../domain/seats";
 import type { Stored } from "../../../mixins/aggregates";
 import { Requests } from "../../../mixins/requests";
-import { Seats } from "../../../mixins/seats";
+import { Seats } from "../../../services/inventory/seats";
 import { openDatabase } from "../../../store";
 import type { Database, StoreAdapter } from "../../../store/types";
 

@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
-import type { PageQuery } from "../contracts/api";
-import { BadCursorError } from "../contracts/errors";
+import type { PageQuery } from "../../contracts/api";
+import { BadCursorError } from "../../contracts/errors";
 import {
   dayOf,
   digestOf,
@@ -11,11 +11,11 @@ import {
   type Flaw,
   type Leaf,
   type Seal,
-} from "../domain/seals";
-import type { StoreAdapter } from "../store/types";
+} from "../../domain/seals";
+import { limitOf } from "../../mixins/paging";
+import { Sweep } from "../../mixins/sweep";
+import type { StoreAdapter } from "../../store/types";
 import { momentOf, positionAt, type Entry, type EventLog } from "./event-log";
-import { limitOf } from "./paging";
-import { Sweep } from "./sweep";
 
 interface SealDoc extends Seal {
   /** Its number: so two nodes cannot both make the next one. */
