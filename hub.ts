@@ -1,7 +1,10 @@
+// First: see there.
+import { onEndSignal } from "./signals";
 import type { REPLServer } from "node:repl";
 import { loadConfig, SERVICE_NAMES, type Config } from "./config";
 import { ConfigError } from "./contracts/errors";
 import { readyLine } from "./mixins/ready";
+import { within } from "./mixins/within";
 import { startNode, type Node } from "./node";
 import { completing } from "./repl";
 
@@ -25,16 +28,18 @@ async function main(): Promise<void> {
   if (repl) completing(node.broker.repl() as unknown as REPLServer);
 }
 
-/** From the first moment on: a signal that comes while the node starts ends it as soon as it has started. */
+/** A start that does not come to an end by itself is not waited for any longer, in milliseconds. */
+const END_MS = 9_500;
+
+/** A signal that comes while the node starts ends it as soon as it has started. */
 function endWith(starting: Promise<Node>): void {
   let ending = false;
-  const end = (): void => {
+  onEndSignal(() => {
     if (ending) return;
     ending = true;
-    void starting.then((node) => node.stop()).finally(() => process.exit(0));
-  };
-  process.on("SIGTERM", end);
-  process.on("SIGINT", end);
+    const stopped = starting.then((node) => node.stop());
+    void within(END_MS, stopped, undefined).finally(() => process.exit(0));
+  });
 }
 
 /** How long the REPL waits for the mesh to answer, in milliseconds. */

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { OrderView, Reconciliation } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
 import { isOver, settled, VISA } from "../support/orders";
@@ -99,4 +101,27 @@ test("`npm start` that gets SIGTERM hands it on, and ends as its hub does", asyn
   const { client } = hub;
   await terminate();
   await expect(client.get("/health/live")).rejects.toThrow();
+});
+
+test("given a hub that is still loading, when it gets SIGTERM, then it ends with 0", async () => {
+  await terminate();
+  const early = join(place.dataDir, "early.cjs");
+  writeFileSync(
+    early,
+    `const Module = require("node:module");
+     const load = Module._load;
+     Module._load = function (name, ...rest) {
+       if (name === "moleculer") process.kill(process.pid, "SIGTERM");
+       return load.call(this, name, ...rest);
+     };`,
+  );
+  hub = HubProcess.spawn(place.settings, [process.execPath, "--import", "tsx", "--require", early, "hub.ts"]);
+  expect(await hub.ended()).toEqual({ code: 0, signal: null });
+});
+
+test("given a start that waits for its store, when it gets SIGTERM, then it ends with 0 in time", async () => {
+  await terminate();
+  hub = HubProcess.spawn({ ...place.settings, MONGO_URL: "mongodb://127.0.0.1:1/hub", LOG_LEVEL: "warn" });
+  await waitFor(() => /mongo/i.test(hub.stdout + hub.stderr), { timeout: 20_000 });
+  await terminate();
 });
