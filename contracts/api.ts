@@ -197,12 +197,14 @@ export const ReplayBody = Type.Object(
 );
 export const AsOfQuery = Type.Object({ at: Type.Optional(DateTime) });
 
+/** Only what a notification can be posted to. */
+const Webhook = Type.String({ format: "uri", pattern: "^https?://[^/?#]", maxLength: 2048 });
 export const Preferences = Type.Object(
   {
     email: Type.Optional(Type.Union([Email, Type.Null()])),
     sms: Type.Optional(Type.Union([Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$" }), Type.Null()])),
     push: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 512 }), Type.Null()])),
-    webhook: Type.Optional(Type.Union([Type.String({ format: "uri", maxLength: 2048 }), Type.Null()])),
+    webhook: Type.Optional(Type.Union([Webhook, Type.Null()])),
   },
   closed,
 );

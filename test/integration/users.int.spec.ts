@@ -211,11 +211,19 @@ describe("notification preferences", () => {
     expect((await client.get(path)).body).toMatchObject({ ...none, sms: "+491511234567" });
   });
 
-  test.each([{ email: "nobody" }, { sms: "call me" }, { webhook: "not a url" }, { pigeon: "coo" }])(
-    "take no %j",
-    async (body) => {
-      const { client } = await signUp(hub.guest);
-      expect((await client.put("/api/notifications/preferences", body)).status).toBe(400);
-    },
-  );
+  test.each([
+    { email: "nobody" },
+    { sms: "call me" },
+    { webhook: "not a url" },
+    { webhook: "javascript:alert(1)" },
+    { webhook: "ftp://example.com/hook" },
+    { webhook: "file:///etc/passwd" },
+    { webhook: "http://" },
+    { pigeon: "coo" },
+  ])("take no %j", async (wrong) => {
+    const { client } = await signUp(hub.guest);
+    const { status, body } = await client.put("/api/notifications/preferences", wrong);
+    expect(status).toBe(400);
+    expect(body.errors.map(({ pointer }) => pointer)).toContain(`/${Object.keys(wrong)[0]}`);
+  });
 });
