@@ -52,6 +52,8 @@ export class SqliteEngine {
       // Exclusive locking: the kernel drops the lock when the owner dies, however it dies.
       this.db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
       this.db.exec("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
+      // What was erased is overwritten, not only forgotten: personal data must not stay in the file.
+      this.db.exec("PRAGMA secure_delete = ON;");
       // 16 MB: a page that is written again and again goes into the file more seldom.
       this.db.exec("PRAGMA wal_autocheckpoint = 4000;");
       this.db.exec("BEGIN EXCLUSIVE; CREATE TABLE IF NOT EXISTS hub_owner (pid INTEGER); COMMIT;");

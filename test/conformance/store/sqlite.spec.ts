@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -60,6 +60,19 @@ describe("store: sqlite, the file", () => {
     expect(await ids(null)).toEqual(["c", "d"]);
     expect(await ids({ $exists: true })).toEqual(["a", "b", "c"]);
     await second.close();
+  });
+
+  it("does not hold what was erased", async () => {
+    const dataDir = newFolder();
+    const database = openSqliteDatabase({ dataDir });
+    const store = database.adapter<Document & { email?: string }>({ name: "people" });
+    await store.connect();
+    await store.insertMany([..."abcd"].map((id) => ({ _id: id, email: `${id}@erase.test` })));
+    await store.updateMany({ _id: "a" }, { $unset: { email: true } });
+    await store.removeMany({ _id: { $in: ["b", "c"] } });
+    await database.close();
+    const bytes = readFileSync(join(dataDir, "hub.sqlite"), "latin1");
+    expect([..."abcd"].filter((id) => bytes.includes(`${id}@erase.test`))).toEqual(["d"]);
   });
 
   it("belongs to one process: a second one is told so in a line, the first goes on", async () => {
