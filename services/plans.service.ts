@@ -117,7 +117,7 @@ export default defineService(({ broker }) => {
       get: async (ctx: HttpContext) => {
         const plan = await plans.get(idOf(ctx));
         if (!plan) throw new NotFoundError("plan");
-        return view(plan);
+        return (await forSale([plan]))[0];
       },
 
       create: async (ctx: HttpContext) => {

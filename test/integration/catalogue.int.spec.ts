@@ -29,6 +29,15 @@ test("the catalogue tells how many seats are free", async () => {
   expect(await planOf(planId)).toMatchObject({ seats: 3, available: 1 });
 });
 
+test("given a plan, when it is asked for by its id, then it is as in the list", async () => {
+  const planId = await newPlan(hub.admin, { seats: 3 });
+  const listed = await waitFor(async () => {
+    const plan = await planOf(planId);
+    return plan?.available === 3 && plan;
+  });
+  expect((await hub.guest.get<PlanView>(`/api/plans/${planId}`)).body).toEqual(listed);
+});
+
 test("a plan without a limit has none on what is free", async () => {
   expect(await waitFor(async () => (await planOf("basic"))?.available === null)).toBe(true);
 });
