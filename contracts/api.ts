@@ -69,8 +69,8 @@ export type PageQuery = Static<typeof PageQuery>;
 export const PlanBody = Type.Object(
   {
     id: Type.String({
-      pattern: "^[a-z0-9][a-z0-9-]{0,62}$",
-      description: "lower case letters, digits and dashes",
+      pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+      description: "1 to 63 letters, digits, dots, dashes and underscores, a letter or digit first",
     }),
     name: Type.String({ minLength: 1, maxLength: 100 }),
     price: Price,

@@ -145,14 +145,25 @@ describe("plans", () => {
     const { status, body: plan, headers } = await hub.admin.post<object>("/api/admin/plans", body({}));
     expect([status, plan]).toEqual([201, body({})]);
     expect(headers.get("location")).toBe("/api/plans/some-plan");
-    expect((await hub.guest.get("/api/plans/some-plan")).body).toEqual(body({}));
+    expect((await hub.guest.get("/api/plans/some-plan")).body).toMatchObject(body({}));
     const twice = await hub.admin.post("/api/admin/plans", body({}));
     expect([twice.status, twice.body.code]).toEqual([409, "PLAN_EXISTS"]);
     expect((await hub.guest.get("/api/plans/none")).status).toBe(404);
   });
 
+  test.each(["plan_a", "Plan-A", "a.b", "7"])("may be named %s", async (id) => {
+    const { status, headers } = await hub.admin.post("/api/admin/plans", body({ id }));
+    expect([status, headers.get("location")]).toEqual([201, `/api/plans/${id}`]);
+    const { client } = await signUp(hub.guest);
+    await placed(client, { ...VISA, planId: id });
+    expect((await hub.guest.get(`/api/plans/${id}`)).body).toMatchObject(body({ id }));
+  });
+
   test.each<[object, string]>([
     [{ id: "Has Blanks" }, "/id"],
+    [{ id: "a/b" }, "/id"],
+    [{ id: ".." }, "/id"],
+    [{ id: "a".repeat(64) }, "/id"],
     [{ name: "" }, "/name"],
     [{ price: { amount: -1, currency: "EUR" } }, "/price/amount"],
     [{ price: { amount: 1.5, currency: "EUR" } }, "/price/amount"],

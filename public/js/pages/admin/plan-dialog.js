@@ -35,9 +35,9 @@ export function planDialog(plan, done) {
           label: "Id",
           name: "id",
           required: true,
-          pattern: "[a-z0-9][a-z0-9\\-]{0,62}",
-          mismatch: "Lower case letters, digits and dashes, such as team-2",
-          hint: "Lower case letters, digits and dashes; it stays for ever",
+          pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,62}",
+          mismatch: "Letters, digits, dots, dashes and underscores, such as team-2",
+          hint: "Letters, digits, dots, dashes and underscores; it stays for ever",
         }),
       field({ label: "Name", name: "name", required: true, maxlength: 100, value: plan?.name }),
       h(
