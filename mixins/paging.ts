@@ -18,27 +18,31 @@ export function limitOf({ limit }: PageQuery): number {
   return value;
 }
 
-export const encodeCursor = (...parts: (string | number)[]): string =>
-  Buffer.from(JSON.stringify(parts)).toString("base64url");
+/** A cursor of the list of that name. */
+export const encodeCursor = (list: string, ...parts: (string | number)[]): string =>
+  Buffer.from(JSON.stringify([list, ...parts])).toString("base64url");
 
-/** @throws BadCursorError when it is not one of ours */
-export function decodeCursor(cursor: string, length: number): (string | number)[] {
+/** The parts of a cursor, of these types. @throws BadCursorError when it is not one that this list gave */
+export function decodeCursor(
+  cursor: string,
+  list: string,
+  types: readonly ("string" | "number")[],
+): (string | number)[] {
   try {
-    const parts = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as unknown;
-    if (
-      Array.isArray(parts) &&
-      parts.length === length &&
-      parts.every((p) => ["string", "number"].includes(typeof p))
-    )
-      return parts as (string | number)[];
+    const [of, ...parts] = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as (
+      string | number
+    )[];
+    if (of === list && parts.length === types.length && parts.every((part, i) => typeof part === types[i]))
+      return parts;
   } catch {
     // falls through to the one error
   }
   throw new BadCursorError();
 }
 
-/** A page of a collection by one field downwards, `_id` where that is equal: the newest first. */
+/** A page of a collection by one field, a text, downwards, `_id` where that is equal: the newest first. */
 export async function newestFirst<D extends Document>(
+  list: string,
   adapter: StoreAdapter<D>,
   query: Query,
   page: PageQuery,
@@ -47,7 +51,7 @@ export async function newestFirst<D extends Document>(
   const limit = limitOf(page);
   const conditions: Query[] = [query];
   if (page.after !== undefined) {
-    const [value, id] = decodeCursor(page.after, 2);
+    const [value, id] = decodeCursor(page.after, list, ["string", "string"]);
     // The first condition says nothing new: it lets an index start at the cursor.
     conditions.push({ [field]: { $lte: value } });
     conditions.push({ $or: [{ [field]: { $lt: value } }, { [field]: value, _id: { $lt: id } }] });
@@ -62,12 +66,15 @@ export async function newestFirst<D extends Document>(
   const more = found.length > limit && last;
   return {
     items,
-    next: more ? encodeCursor((last as unknown as Record<string, string>)[field] ?? "", last._id) : null,
+    next: more
+      ? encodeCursor(list, (last as unknown as Record<string, string>)[field] ?? "", last._id)
+      : null,
   };
 }
 
-/** A page of a collection by one field upwards, `_id` where that is equal. */
+/** A page of a collection by one field, a number, upwards, `_id` where that is equal. */
 export async function upwards<D extends Document>(
+  list: string,
   adapter: StoreAdapter<D>,
   query: Query,
   page: PageQuery,
@@ -76,7 +83,7 @@ export async function upwards<D extends Document>(
   const limit = limitOf(page);
   const conditions: Query[] = [query];
   if (page.after !== undefined) {
-    const [value, id] = decodeCursor(page.after, 2);
+    const [value, id] = decodeCursor(page.after, list, ["number", "string"]);
     conditions.push({ $or: [{ [field]: { $gt: value } }, { [field]: value, _id: { $gt: id } }] });
   }
   const sort = [field, "_id"];
@@ -84,7 +91,7 @@ export async function upwards<D extends Document>(
   const items = found.slice(0, limit);
   const last = items.at(-1);
   const more = found.length > limit && last;
-  return { items, next: more ? encodeCursor(last[field] as string | number, last._id) : null };
+  return { items, next: more ? encodeCursor(list, last[field] as string | number, last._id) : null };
 }
 
 /** A page of a collection in the order of `position`; `after` is the `_id` of the last item seen. */

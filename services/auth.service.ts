@@ -326,6 +326,7 @@ export default defineService(({ broker, config, database }) => {
 
       list: async (ctx: HttpContext) => {
         const page = await newestFirst(
+          "users",
           users.adapter,
           { deletedAt: { $exists: false } },
           queryOf(ctx, PageQuery),

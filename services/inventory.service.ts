@@ -19,7 +19,7 @@ export default defineService(({ broker }) => {
     mixins: [aggregates(seats.stocks as never, [seats.reservations as never])],
     actions: {
       list: async (ctx: HttpContext) => {
-        const page = await newestFirst(stocks, {}, queryOf(ctx, PageQuery));
+        const page = await newestFirst("inventory", stocks, {}, queryOf(ctx, PageQuery));
         return {
           ...page,
           items: page.items.map((stock) => ({

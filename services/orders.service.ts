@@ -237,7 +237,7 @@ export default defineService(({ broker, config }) => {
   /** Orders that wait longer than a step may take, for whom, and whether a dead letter is why. */
   async function stuck(ctx: HttpContext) {
     const query = { waitingSince: { $lte: Date.now() - STEP_DEADLINE_MS } };
-    const page = await upwards(orders.adapter, query, queryOf(ctx, PageQuery), "waitingSince");
+    const page = await upwards("stuck", orders.adapter, query, queryOf(ctx, PageQuery), "waitingSince");
     const letters = await lettersOf(page.items);
     const items = page.items.map((order) => ({
       ...view(order),
@@ -336,7 +336,12 @@ export default defineService(({ broker, config }) => {
     actions: {
       place,
       list: async (ctx: HttpContext) => {
-        const page = await newestFirst(orders.adapter, { userId: callerOf(ctx).id }, queryOf(ctx, PageQuery));
+        const page = await newestFirst(
+          "orders",
+          orders.adapter,
+          { userId: callerOf(ctx).id },
+          queryOf(ctx, PageQuery),
+        );
         return { ...page, items: page.items.map(view) };
       },
       get: async (ctx: HttpContext) => view(await own(ctx)),
@@ -350,7 +355,10 @@ export default defineService(({ broker, config }) => {
         const query = queryOf(ctx, PageQuery);
         const limit = limitOf(query);
         // A page may end inside an order: the cursor says how many of its lines were shown.
-        const [at, id, shown] = query.after === undefined ? [] : decodeCursor(query.after, 3);
+        const [at, id, shown] =
+          query.after === undefined
+            ? []
+            : decodeCursor(query.after, "subscriptions", ["string", "string", "number"]);
         const after =
           at === undefined
             ? []
@@ -369,14 +377,14 @@ export default defineService(({ broker, config }) => {
         const last = page.at(-1);
         return {
           items: page.map(({ item }) => item),
-          next: all.length > limit && last ? encodeCursor(...last.cursor) : null,
+          next: all.length > limit && last ? encodeCursor("subscriptions", ...last.cursor) : null,
         };
       },
 
       adminList: async (ctx: HttpContext) => {
         const { status, userId, ...page } = queryOf(ctx, AdminOrdersQuery);
         const query = { ...(status && { status }), ...(userId && { userId }) };
-        const found = await newestFirst(orders.adapter, query, page);
+        const found = await newestFirst("orders", orders.adapter, query, page);
         return { ...found, items: found.items.map(view) };
       },
       adminGet: async (ctx: HttpContext) => {

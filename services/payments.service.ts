@@ -150,7 +150,7 @@ export default defineService(({ broker, config, database }) => {
     actions: {
       list: async (ctx: HttpContext) => {
         const { orderId, ...page } = queryOf(ctx, AdminPaymentsQuery);
-        const found = await newestFirst(payments.adapter, orderId ? { _id: orderId } : {}, page);
+        const found = await newestFirst("payments", payments.adapter, orderId ? { _id: orderId } : {}, page);
         return { ...found, items: found.items.map(view) };
       },
       reconciliation,

@@ -110,7 +110,7 @@ export default defineService(({ broker }) => {
     mixins: [aggregates(plans as never), completing.mixin],
     actions: {
       list: async (ctx: HttpContext) => {
-        const page = await newestFirst(plans.adapter, {}, queryOf(ctx, PageQuery));
+        const page = await newestFirst("plans", plans.adapter, {}, queryOf(ctx, PageQuery));
         return { ...page, items: await forSale(page.items) };
       },
 

@@ -80,7 +80,7 @@ export function deadLetters(
       deadLetters: async (ctx: HttpContext) => {
         const { limit, after, ...filter } = queryOf(ctx, DeadLettersQuery);
         const page = { ...(limit && { limit }), ...(after && { after }) };
-        const found = await newestFirst(store.adapter, letterQuery(filter), page, "failedAt");
+        const found = await newestFirst("dead-letters", store.adapter, letterQuery(filter), page, "failedAt");
         return { ...found, items: found.items.map(inList) };
       },
       deadLetter: async (ctx: HttpContext) => whole(await store.get(idOf(ctx))),
@@ -96,7 +96,7 @@ export function deadLetters(
         return answer(ctx, 202, whole(letter));
       },
       redrives: async (ctx: HttpContext) => {
-        const page = await newestFirst(redrives.adapter, {}, queryOf(ctx, PageQuery));
+        const page = await newestFirst("redrives", redrives.adapter, {}, queryOf(ctx, PageQuery));
         return { ...page, items: page.items.map(redriveView) };
       },
       redriveOf: async (ctx: HttpContext) => redriveView(await redrives.get(idOf(ctx))),

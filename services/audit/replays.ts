@@ -88,7 +88,7 @@ export class Replays {
   }
 
   async list(page: PageQuery): Promise<Page<ReplayView> & { projections: string[] }> {
-    const { items, next } = await newestFirst(this.docs, {}, page, "startedAt");
+    const { items, next } = await newestFirst("replays", this.docs, {}, page, "startedAt");
     return { projections: [...PROJECTIONS.keys()], items: items.map(view), next };
   }
 

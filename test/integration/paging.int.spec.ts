@@ -157,3 +157,23 @@ test("plans and seats page too", async () => {
   expect(await hub.admin.all("/api/admin/inventory", 2)).toEqual(stocks);
   expect(stocks.map(({ planId }) => planId).sort()).toEqual(plans.map(({ id }) => id).sort());
 });
+
+test.each([
+  "/api/orders",
+  "/api/subscriptions",
+  "/api/plans",
+  ...["users", "orders", "payments", "inventory", "stuck-orders", "replays", "dead-letters", "redrives"].map(
+    (name) => `/api/admin/${name}`,
+  ),
+])("given a cursor that is made up, or another list's, %s refuses it", async (path) => {
+  const nextOf = async (list: string) =>
+    (await hub.admin.get<Page<unknown>>(`${list}?limit=1`)).body.next ?? "none";
+  const foreign = await nextOf(path === "/api/plans" ? "/api/admin/users" : "/api/plans");
+  const madeUp = [[1, 2], ["plans", 1, 2], ["orders", {}, null], {}, "x"].map((parts) =>
+    Buffer.from(JSON.stringify(parts)).toString("base64url"),
+  );
+  for (const cursor of [...madeUp, foreign]) {
+    const { status, body } = await hub.admin.get(`${path}?after=${cursor}`);
+    expect([status, body.code]).toEqual([400, "BAD_CURSOR"]);
+  }
+});
