@@ -53,6 +53,10 @@ function methodsOf(aliases: Alias[], path: string): string[] {
   return [...new Set([...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"])];
 }
 
+/** By the host alone: a proxy in front may have ended TLS. */
+const isOwnOrigin = ({ headers: { origin, host } }: Request): boolean =>
+  origin !== undefined && origin.replace(/^https?:\/\//, "") === host;
+
 const methods: Methods = {
   /** HEAD runs what GET runs; Node leaves the body out. */
   resolveAlias(path, method) {
@@ -61,6 +65,8 @@ const methods: Methods = {
 
   /** Below the path of a route nothing else is served: else an unknown path would fall to the pages. */
   async routeHandler(ctx, route, req, res, found) {
+    // A page of the hub's own says so too, on a POST: it is no other origin.
+    if (isOwnOrigin(req)) delete req.headers.origin;
     // First, so that a page of another origin can read an error too.
     if (this.corsHandler(route, req, res)) return true;
     if (found && req.method !== "OPTIONS") {
@@ -68,8 +74,8 @@ const methods: Methods = {
       await route.opts.admit?.(ctx, req);
     } else {
       const allow = methodsOf(this.aliases, req.parsedUrl ?? "");
-      if (allow.length > 0 && req.method !== "OPTIONS") throw new MethodNotAllowedError(allow);
       if (allow.length > 0) {
+        if (req.method !== "OPTIONS") throw new MethodNotAllowedError(allow);
         res.writeHead(204, { Allow: allow.join(", ") }).end();
         return true;
       }

@@ -145,6 +145,16 @@ describe("with CORS_ORIGIN", () => {
     expect(headers.get("access-control-allow-methods")).toContain("POST");
   });
 
+  test("given a page of the hub itself, when it signs in, then it may", async () => {
+    const headers = { origin: shared.url };
+    expect((await shared.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(200);
+  });
+
+  test("given a page of elsewhere, when it signs in, then it may not", async () => {
+    const headers = { origin: "https://elsewhere.test" };
+    expect((await shared.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(403);
+  });
+
   test.each([
     ["GET", "/api/orders", 401],
     ["PUT", "/api/orders", 405],
