@@ -12,15 +12,15 @@ import { expectBody, JSON_BODY } from "../mixins/body";
 import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { PROBES } from "../mixins/health-server";
-import { lagOfMesh } from "../mixins/lag";
 import { defineService, HUB_STARTED, listener } from "../mixins/hub";
+import { lagOfMesh } from "../mixins/lag";
 import { hubError, sendProblem } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
-import { Sockets } from "../mixins/socket";
 import { traceRequest } from "../mixins/tracing-middleware";
-import { serveVendor } from "../mixins/vendor";
 import { within } from "../mixins/within";
+import { Sockets } from "./api/socket";
+import { serveVendor } from "./api/vendor";
 
 const PUBLIC_FOLDER = join(ROOT, "public");
 const DRAIN_MS = 3_000;

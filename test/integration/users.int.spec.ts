@@ -36,7 +36,7 @@ describe("roles", () => {
     const { refreshToken } = person.session;
     expect((await hub.guest.post("/api/auth/refresh", { refreshToken })).status).toBe(401);
     expect((await connectSocket(hub.url, { token: person.session.accessToken })).refused).toBe(
-      "TOKEN_REVOKED",
+      "TOKEN_INVALID",
     );
     // And comes back as a user.
     const again = await signIn(hub.guest, person);

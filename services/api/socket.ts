@@ -1,10 +1,10 @@
 import type { Server as HttpServer } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { Server, type Socket } from "socket.io";
-import { HubError } from "../contracts/errors";
-import { callerFrom, type Guard } from "./guard";
-import type { AccessClaims } from "./tokens";
-import { KIND, type Span } from "./tracing";
+import { HubError } from "../../contracts/errors";
+import { callerFrom, type Guard } from "../../mixins/guard";
+import type { AccessClaims } from "../../mixins/tokens";
+import { KIND, type Span } from "../../mixins/tracing";
 import { declineUpgrades } from "./upgrade";
 
 /** What the browser gets. */
@@ -177,5 +177,7 @@ function end(socket: HubSocket, code: string): void {
 /** socket.io hands `data` of an error in a middleware to the client's `connect_error`. */
 function connectError(error: Error): Error {
   const known = error instanceof HubError ? error : new HubError("UNAVAILABLE", 503, "Try again later.");
-  return Object.assign(new Error(known.message), { data: { code: known.code } });
+  // Whether a token was good once is no news to who comes with it; `closing` tells those who had it.
+  const code = known.code === "TOKEN_REVOKED" ? "TOKEN_INVALID" : known.code;
+  return Object.assign(new Error(known.message), { data: { code } });
 }
