@@ -6,10 +6,13 @@ import { startHub, type TestHub } from "../support/hub";
 
 let hub: TestHub;
 
-beforeAll(async () => {
-  hub = await startHub();
-});
-afterAll(() => hub?.stop());
+/** One after the other: on real servers a hub has the brokers to itself. */
+function givenHub(own: Record<string, string> = {}): void {
+  beforeAll(async () => {
+    hub = await startHub(own);
+  });
+  afterAll(() => hub?.stop());
+}
 
 const PATHS = [
   "/health/live",
@@ -22,121 +25,127 @@ const PATHS = [
 ];
 const allowOf = (headers: Headers) => String(headers.get("allow")).split(", ");
 
-describe("a method that a path does not take", () => {
-  test.each(PATHS)("given POST %s, then it is a 405 that says what it takes", async (path) => {
-    const { status, headers, body } = await hub.guest.post<Problem>(path, {});
-    expect([status, body.code]).toEqual([405, "METHOD_NOT_ALLOWED"]);
-    expect(headers.get("content-type")).toContain("application/problem+json");
-    expect(allowOf(headers)).toEqual(["GET", "HEAD", "OPTIONS"]);
-  });
-});
+describe("as it is by default", () => {
+  givenHub();
 
-describe("HEAD", () => {
-  test.each([...PATHS, "/", "/vendor/socket.io.min.js"])(
-    "given %s, then it is answered as GET, without the body",
-    async (path) => {
-      const get = await hub.guest.get<unknown>(path);
-      const head = await hub.guest.call<unknown>("HEAD", path);
-      expect([head.status, head.body]).toEqual([200, ""]);
-      expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
-    },
-  );
-
-  test("given a path that takes no GET, then it is a 405", async () => {
-    expect((await hub.guest.call("HEAD", "/api/auth/login")).status).toBe(405);
-  });
-});
-
-describe("OPTIONS", () => {
-  test("given a path, then it says what the path takes and runs nothing", async () => {
-    const asked = { "access-control-request-method": "POST", origin: "https://elsewhere.test" };
-    for (const headers of [{}, asked]) {
-      const answer = await hub.admin.call<unknown>("OPTIONS", "/api/orders", undefined, headers);
-      expect([answer.status, answer.body]).toEqual([204, ""]);
-      expect(allowOf(answer.headers).sort()).toEqual(["GET", "HEAD", "OPTIONS", "POST"]);
-      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
-    }
+  describe("a method that a path does not take", () => {
+    test.each(PATHS)("given POST %s, then it is a 405 that says what it takes", async (path) => {
+      const { status, headers, body } = await hub.guest.post<Problem>(path, {});
+      expect([status, body.code]).toEqual([405, "METHOD_NOT_ALLOWED"]);
+      expect(headers.get("content-type")).toContain("application/problem+json");
+      expect(allowOf(headers)).toEqual(["GET", "HEAD", "OPTIONS"]);
+    });
   });
 
-  test.each(PATHS)("given %s, then it is a 204", async (path) => {
-    expect((await hub.guest.call("OPTIONS", path)).status).toBe(204);
+  describe("HEAD", () => {
+    test.each([...PATHS, "/", "/vendor/socket.io.min.js"])(
+      "given %s, then it is answered as GET, without the body",
+      async (path) => {
+        const get = await hub.guest.get<unknown>(path);
+        const head = await hub.guest.call<unknown>("HEAD", path);
+        expect([head.status, head.body]).toEqual([200, ""]);
+        expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
+      },
+    );
+
+    test("given a path that takes no GET, then it is a 405", async () => {
+      expect((await hub.guest.call("HEAD", "/api/auth/login")).status).toBe(405);
+    });
   });
 
-  test("given a path that is not there, then it is a 404", async () => {
-    expect((await hub.guest.call("OPTIONS", "/api/nothing")).status).toBe(404);
-  });
-});
+  describe("OPTIONS", () => {
+    test("given a path, then it says what the path takes and runs nothing", async () => {
+      const asked = { "access-control-request-method": "POST", origin: "https://elsewhere.test" };
+      for (const headers of [{}, asked]) {
+        const answer = await hub.admin.call<unknown>("OPTIONS", "/api/orders", undefined, headers);
+        expect([answer.status, answer.body]).toEqual([204, ""]);
+        expect(allowOf(answer.headers).sort()).toEqual(["GET", "HEAD", "OPTIONS", "POST"]);
+        expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+      }
+    });
 
-describe("a path that is not there", () => {
-  test.each(["/api", "/api/", "/apidocs/", "/health", "/health/", "/.well-known/", "/metrics/x", "/vendor/"])(
-    "given GET %s, then it is a problem and not a page",
-    async (path) => {
+    test.each(PATHS)("given %s, then it is a 204", async (path) => {
+      expect((await hub.guest.call("OPTIONS", path)).status).toBe(204);
+    });
+
+    test("given a path that is not there, then it is a 404", async () => {
+      expect((await hub.guest.call("OPTIONS", "/api/nothing")).status).toBe(404);
+    });
+  });
+
+  describe("a path that is not there", () => {
+    test.each([
+      "/api",
+      "/api/",
+      "/apidocs/",
+      "/health",
+      "/health/",
+      "/.well-known/",
+      "/metrics/x",
+      "/vendor/",
+    ])("given GET %s, then it is a problem and not a page", async (path) => {
       const { status, headers, body } = await hub.guest.get<Problem>(path);
       expect([status, body.code]).toEqual([404, "NOT_FOUND"]);
       expect(headers.get("content-type")).toContain("application/problem+json");
-    },
-  );
-});
-
-describe("a request that offers another protocol", () => {
-  const h2c = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABkAAQAoAAA" };
-
-  /** Two requests, the second on the same connection. */
-  async function asked(headers: Record<string, string>, text: string): Promise<string> {
-    const { hostname, port } = new URL(hub.url);
-    const socket = connect(Number(port), hostname);
-    const head = (more: Record<string, string>) =>
-      ["POST /api/auth/login HTTP/1.1", "Host: hub", ...Object.entries(more).map((h) => h.join(": "))].join(
-        "\r\n",
-      );
-    const json = { "Content-Type": "application/json", "Content-Length": String(text.length) };
-    socket.write(`${head({ ...json, ...headers })}\r\n\r\n${text}`);
-    socket.write(`${head({ ...json, Connection: "close" })}\r\n\r\n${text}`);
-    let answer = "";
-    for await (const chunk of socket) answer += String(chunk);
-    return answer;
-  }
-
-  test("given h2c, then it is answered over HTTP/1.1, its body and the next request too", async () => {
-    const answer = await asked(h2c, JSON.stringify(ADMIN));
-    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
-    expect(answer.match(/"accessToken"/g)).toHaveLength(2);
+    });
   });
 
-  test("given a websocket where there is none, then it is a 404", async () => {
-    const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
-    const status = await new Promise((resolve, reject) =>
-      request(`${hub.url}/live`, { headers }, (res) => resolve(res.resume().statusCode))
-        .on("error", reject)
-        .end(),
-    );
-    expect(status).toBe(404);
+  describe("a request that offers another protocol", () => {
+    const h2c = {
+      connection: "Upgrade, HTTP2-Settings",
+      upgrade: "h2c",
+      "http2-settings": "AAMAAABkAAQAoAAA",
+    };
+
+    /** Two requests, the second on the same connection. */
+    async function asked(headers: Record<string, string>, text: string): Promise<string> {
+      const { hostname, port } = new URL(hub.url);
+      const socket = connect(Number(port), hostname);
+      const head = (more: Record<string, string>) =>
+        ["POST /api/auth/login HTTP/1.1", "Host: hub", ...Object.entries(more).map((h) => h.join(": "))].join(
+          "\r\n",
+        );
+      const json = { "Content-Type": "application/json", "Content-Length": String(text.length) };
+      socket.write(`${head({ ...json, ...headers })}\r\n\r\n${text}`);
+      socket.write(`${head({ ...json, Connection: "close" })}\r\n\r\n${text}`);
+      let answer = "";
+      for await (const chunk of socket) answer += String(chunk);
+      return answer;
+    }
+
+    test("given h2c, then it is answered over HTTP/1.1, its body and the next request too", async () => {
+      const answer = await asked(h2c, JSON.stringify(ADMIN));
+      expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+      expect(answer.match(/"accessToken"/g)).toHaveLength(2);
+    });
+
+    test("given a websocket where there is none, then it is a 404", async () => {
+      const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+      const status = await new Promise((resolve, reject) =>
+        request(`${hub.url}/live`, { headers }, (res) => resolve(res.resume().statusCode))
+          .on("error", reject)
+          .end(),
+      );
+      expect(status).toBe(404);
+    });
   });
 });
 
 describe("with a METRICS_PORT", () => {
-  let own: TestHub;
-  beforeAll(async () => {
-    own = await startHub({ METRICS_PORT: "0" });
-  });
-  afterAll(() => own?.stop());
+  givenHub({ METRICS_PORT: "0" });
 
   test.each(["/metrics", "/metrics/"])("given %s on the main port, then it is not there", async (path) => {
-    const { status, body } = await own.guest.get<Problem>(path);
+    const { status, body } = await hub.guest.get<Problem>(path);
     expect([status, body.code]).toEqual([404, "NOT_FOUND"]);
   });
 });
 
 describe("with CORS_ORIGIN", () => {
-  let shared: TestHub;
   const origin = "https://shop.test";
-  beforeAll(async () => {
-    shared = await startHub({ CORS_ORIGIN: origin });
-  });
-  afterAll(() => shared?.stop());
+  givenHub({ CORS_ORIGIN: origin });
 
   test("given a preflight, then it is allowed", async () => {
-    const { status, headers } = await shared.guest.call("OPTIONS", "/api/orders", undefined, {
+    const { status, headers } = await hub.guest.call("OPTIONS", "/api/orders", undefined, {
       origin,
       "access-control-request-method": "POST",
     });
@@ -146,13 +155,13 @@ describe("with CORS_ORIGIN", () => {
   });
 
   test("given a page of the hub itself, when it signs in, then it may", async () => {
-    const headers = { origin: shared.url };
-    expect((await shared.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(200);
+    const headers = { origin: hub.url };
+    expect((await hub.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(200);
   });
 
   test("given a page of elsewhere, when it signs in, then it may not", async () => {
     const headers = { origin: "https://elsewhere.test" };
-    expect((await shared.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(403);
+    expect((await hub.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(403);
   });
 
   test.each([
@@ -160,7 +169,7 @@ describe("with CORS_ORIGIN", () => {
     ["PUT", "/api/orders", 405],
     ["GET", "/api/nothing", 404],
   ])("given %s %s with an error, then the other origin can read it", async (method, path, wanted) => {
-    const { status, headers } = await shared.guest.call(method, path, undefined, { origin });
+    const { status, headers } = await hub.guest.call(method, path, undefined, { origin });
     expect([status, headers.get("access-control-allow-origin")]).toEqual([wanted, origin]);
   });
 });

@@ -1,4 +1,3 @@
-import { io } from "socket.io-client";
 import type { NotificationView } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { placed, VISA } from "../support/orders";
@@ -150,29 +149,6 @@ test("a token in a list is none", async () => {
   const socket = await connectSocket(hub.url, { token: [session.accessToken] });
   expect(socket.refused).toBe("TOKEN_INVALID");
 });
-
-test.each(["websocket", "polling"])(
-  "a gateway that stops leaves its %s clients to come back",
-  async (transport) => {
-    const other = await startHub();
-    try {
-      const { session } = await signUp(other.guest);
-      const options = { auth: { token: session.accessToken }, transports: [transport], forceNew: true };
-      const socket = io(other.url, options);
-      await waitFor(() => socket.connected);
-      const gone = new Promise((resolve) => socket.once("disconnect", resolve));
-      const closing = jest.fn();
-      socket.on("closing", closing);
-      await (other.broker.getLocalService("api") as unknown as { drain(): Promise<void> }).drain();
-      expect(["transport close", "transport error"]).toContain(await gone);
-      expect(closing).not.toHaveBeenCalled();
-      expect(socket.active).toBe(true);
-      socket.close();
-    } finally {
-      await other.stop();
-    }
-  },
-);
 
 test("a payment that fails is told, too", async () => {
   const person = await signUp(hub.guest);
