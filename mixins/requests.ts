@@ -4,7 +4,7 @@ import type { BatchHandler, Delivery, Outcome } from "../channels/types";
 import { within } from "./within";
 
 /** From this many waiting requests on, they go before messages: fewer are an even load. */
-const BUSY = 32;
+const BUSY = 16;
 /** How long that lasts after the last such moment (ms): their clients are about to ask again. */
 const LINGER_MS = 50;
 

@@ -1,7 +1,7 @@
 import { Requests } from "../../../mixins/requests";
 
 /** As many requests as are needed for messages to wait their turn. */
-const BUSY = 32;
+const BUSY = 16;
 const TURNS = 40;
 const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
 
