@@ -30,9 +30,17 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
   abstract isUp(): boolean;
   abstract drain(timeout: number): Promise<void>;
 
-  private lastLag: GroupLag[] = [];
+  /** What was measured last. */
+  protected lastLag: GroupLag[] = [];
+  private measuring: Promise<GroupLag[]> | null = null;
 
-  async lag(): Promise<GroupLag[]> {
+  /** Who asks while it is being measured gets the same: on one node each service asks for its own. */
+  lag(): Promise<GroupLag[]> {
+    this.measuring ??= this.remeasure().finally(() => (this.measuring = null));
+    return this.measuring;
+  }
+
+  private async remeasure(): Promise<GroupLag[]> {
     try {
       this.lastLag = await this.measureLag();
     } catch (error) {

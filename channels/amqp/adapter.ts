@@ -5,7 +5,7 @@ import { Connector } from "./connector";
 import { Consumer, type ConsumerHost } from "./consumer";
 import { encode, type Outgoing } from "./message";
 import type { Session } from "./session";
-import { settledWithin, within } from "./timing";
+import { settledWithin, within } from "../timing";
 import { workQueue, type Queue } from "./topology";
 
 export interface AmqpOptions {

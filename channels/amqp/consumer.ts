@@ -17,7 +17,7 @@ import {
 } from "./message";
 import type { Session } from "./session";
 import { Subscription } from "./subscription";
-import { backoff } from "./timing";
+import { backoff } from "../timing";
 import { delayQueue, workQueue, type Queue } from "./topology";
 
 /** What a consumer needs of its adapter. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Channel, ChannelModel } from "amqplib";
 import { ChannelUnavailableError } from "../../contracts/errors";
-import { within } from "./timing";
+import { within } from "../timing";
 
 /** A queue as the hub declares it; whoever else declares it has to say the same. */
 export interface Queue {

@@ -2,7 +2,8 @@ import { Kafka, logLevel, type Admin } from "kafkajs";
 import { ChannelUnavailableError } from "../../contracts/errors";
 import { HubAdapterBase } from "../base";
 import { DEAD_LETTERS, HEADERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
-import { GroupConsumer, within, type Handling } from "./consumer";
+import { settledWithin } from "../timing";
+import { GroupConsumer, type Handling } from "./consumer";
 import { encode } from "./message";
 import { Publisher } from "./publisher";
 
@@ -40,7 +41,7 @@ export class KafkaAdapter extends HubAdapterBase {
   private connecting: Promise<void> | null = null;
   private pinging: NodeJS.Timeout | null = null;
   private opening: NodeJS.Immediate | null = null;
-  private known: { at: number; lag: GroupLag[] } = { at: 0, lag: [] };
+  private lagAt = 0;
 
   constructor(private readonly options: KafkaOptions) {
     super();
@@ -61,7 +62,7 @@ export class KafkaAdapter extends HubAdapterBase {
   override async connect(): Promise<void> {
     this.stopped = false;
     this.connecting = this.reconnect();
-    await within(FIRST_TRY_MS, this.connecting);
+    await settledWithin(this.connecting, FIRST_TRY_MS);
     this.ping();
   }
 
@@ -119,9 +120,9 @@ export class KafkaAdapter extends HubAdapterBase {
     if (this.opening) clearImmediate(this.opening);
     await Promise.all([...this.consumers.values()].map((consumer) => consumer.stop(STOP_MS)));
     this.consumers.clear();
-    await within(STOP_MS, this.publisher.disconnect());
-    if (this.connecting) await within(STOP_MS, this.connecting);
-    if (this.admin) await within(STOP_MS, this.admin.disconnect());
+    await settledWithin(this.publisher.disconnect(), STOP_MS);
+    if (this.connecting) await settledWithin(this.connecting, STOP_MS);
+    if (this.admin) await settledWithin(this.admin.disconnect(), STOP_MS);
     this.admin = null;
     this.connected = false;
     this.reachable = false;
@@ -242,14 +243,14 @@ export class KafkaAdapter extends HubAdapterBase {
   protected override async measureLag(): Promise<GroupLag[]> {
     const { admin } = this;
     if (!admin) throw new ChannelUnavailableError("Kafka is not connected.");
-    if (Date.now() - this.known.at < LAG_MS) return this.known.lag;
+    if (Date.now() - this.lagAt < LAG_MS) return this.lastLag;
     const lag = await Promise.all(
       [...this.groups].map(async ([group, channels]) => ({
         group,
         lag: await lagOf(admin, group, [...channels.keys()]),
       })),
     );
-    this.known = { at: Date.now(), lag };
+    this.lagAt = Date.now();
     return lag;
   }
 }

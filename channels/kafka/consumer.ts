@@ -4,6 +4,7 @@ import { BehindFailedError, type Settled } from "../run-batch";
 import { mergedRun, type Run } from "../merger";
 import { HEADERS, type Delivery, type HubChannel } from "../types";
 import type { Verdict } from "../retry";
+import { settledWithin } from "../timing";
 import { Commits } from "./commits";
 import { decode, headersOf, keyOf, textOf } from "./message";
 import { PartitionState } from "./partition";
@@ -303,11 +304,11 @@ export class GroupConsumer {
     this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
     for (const state of this.partitions.values()) state.cancel();
-    await within(timeout, this.starting);
-    await within(timeout, Promise.allSettled(this.busy));
+    await settledWithin(this.starting, timeout);
+    await settledWithin(Promise.allSettled(this.busy), timeout);
     const { consumer } = this;
     this.consumer = null;
-    if (consumer) await within(timeout, consumer.disconnect());
+    if (consumer) await settledWithin(consumer.disconnect(), timeout);
   }
 }
 
@@ -319,12 +320,4 @@ const envelopeKey = (payload: unknown): string | null => {
 function split(name: string): [string, number] {
   const at = name.lastIndexOf("/");
   return [name.slice(0, at), Number(name.slice(at + 1))];
-}
-
-/** Waits for `work`, but not longer than `ms`; how it ends is not asked. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
 }

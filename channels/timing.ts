@@ -1,4 +1,4 @@
-import { ChannelUnavailableError } from "../../contracts/errors";
+import { ChannelUnavailableError } from "../contracts/errors";
 
 /** Milliseconds before try number `attempt` (from 0): 100 doubling to 5,000, of which chance takes up to half. */
 export function backoff(attempt: number): number {
