@@ -419,7 +419,8 @@ export class OutboxRelay {
       }),
     );
     due.forEach((document, i) => {
-      if (claimed[i]) this.send(document._id, document.version, document.outbox);
+      if (claimed[i] && document.outbox.length > 0)
+        this.send(document._id, document.version, document.outbox);
     });
   }
 }
