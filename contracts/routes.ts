@@ -109,12 +109,12 @@ export const ROUTES: readonly Route[] = [
   route("public", "GET /docs", "api.docs", "This reference as a page", { media: "text/html" }),
 ];
 
-/**
- * Whether a call cannot go without its body. A PUT says the whole of what is to be, so that nothing sent does
- * not mean that all of it is to be empty.
- */
+/** A PUT says the whole of what is to be: nothing sent does not mean that all of it is to be empty. */
+export const saysTheWhole = (method: string | undefined): boolean => method === "PUT";
+
+/** Whether a call cannot go without its body. */
 export const needsBody = ({ method, body }: Pick<Route, "method" | "body">): boolean =>
-  body !== undefined && (method === "PUT" || !mayBeEmpty(body));
+  body !== undefined && (saysTheWhole(method) || !mayBeEmpty(body));
 
 const mayBeEmpty = ({ type, required = [], minProperties = 0 }: TSchema): boolean =>
   type === "object" && (required as string[]).length === 0 && minProperties === 0;

@@ -1,11 +1,11 @@
 import { PayloadTooLargeError, ValidationError } from "../contracts/errors";
+import { saysTheWhole } from "../contracts/routes";
 import type { Request } from "./gateway";
 
 /** The most that a body may have, in bytes. */
 const LIMIT = 100 * 1024;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
-/** A PUT says the whole of what is to be: nothing sent does not mean that all of it is to be empty. */
 export const missingBody = (): ValidationError =>
   ValidationError.of("", "a body is needed: send it as application/json");
 /** The `type` of the parser's error; moleculer-web keeps nothing else of it. */
@@ -21,7 +21,7 @@ export function expectBody({ method, headers, $alias }: Request): void {
   if (length > LIMIT) throw new PayloadTooLargeError("100 kB");
   if (!$alias?.takesBody) return;
   if (length === 0 && headers["transfer-encoding"] === undefined) {
-    if (method === "PUT") throw missingBody();
+    if (saysTheWhole(method)) throw missingBody();
   } else if (!JSON_TYPE.test(headers["content-type"] ?? ""))
     throw ValidationError.of("", "must be sent with Content-Type: application/json");
 }
@@ -30,6 +30,6 @@ export function expectBody({ method, headers, $alias }: Request): void {
 export const JSON_BODY = {
   limit: LIMIT,
   verify({ method }: Request, _res: unknown, body: Buffer): void {
-    if (method === "PUT" && body.length === 0) throw Object.assign(new Error(), { type: MISSING_BODY });
+    if (saysTheWhole(method) && body.length === 0) throw Object.assign(new Error(), { type: MISSING_BODY });
   },
 };
