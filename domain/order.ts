@@ -210,7 +210,9 @@ export function askAgain(order: Order, now: Now): Decision<Order> | null {
   const asked = (order.asked ?? 0) + 1;
   const askAt = now.ms + Math.min(STEP_DEADLINE_MS * 2 ** asked, LONGEST_ASK_MS);
   const cancelled = order.status === "CANCELLED";
-  const messages: Draft[] = cancelled ? (order.refund === "pending" ? [refund(order)] : []) : [charge(order)];
+  const messages: Draft[] = [];
+  if (!cancelled) messages.push(charge(order));
+  else if (order.refund === "pending") messages.push(refund(order));
   // The same event, not one more: the seats go back once, and its user is told once.
   const again = cancelled ? Object.values(order.told ?? {}) : [];
   return { state: { ...order, asked, askAt }, messages, again };

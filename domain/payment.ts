@@ -41,23 +41,22 @@ type Request = { orderId: string; userId: string; amount: number; currency: stri
 
 /** A payment that nobody has asked the provider for yet. */
 export function openPayment(
-  request: Request & Partial<CommandData<"payments.charge">>,
+  { orderId, userId, amount, currency }: Request,
   correlationId: string,
   now: Now,
 ): Payment {
-  const { orderId, userId, amount, currency, paymentMethod = null, items = [] } = request;
-  const times = { createdAt: now.at, updatedAt: now.at };
   return {
     _id: orderId,
     userId,
     amount,
     currency,
-    paymentMethod,
-    items,
+    paymentMethod: null,
+    items: [],
     correlationId,
     status: "pending",
     attempts: 0,
-    ...times,
+    createdAt: now.at,
+    updatedAt: now.at,
   };
 }
 

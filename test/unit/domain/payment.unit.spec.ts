@@ -17,7 +17,7 @@ import type { Decision } from "../../../domain/types";
 import { at } from "./facts";
 
 const opened = (): Payment =>
-  openPayment({ orderId: "o", userId: "u", amount: 100, currency: "EUR", items: [] }, "trace", at(0));
+  openPayment({ orderId: "o", userId: "u", amount: 100, currency: "EUR" }, "trace", at(0));
 
 const eventsOf = (decision: Decision<Payment> | null) =>
   (decision?.messages ?? []).map((draft) => ("event" in draft ? draft.event : draft.command));
