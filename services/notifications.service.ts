@@ -54,6 +54,14 @@ export default defineService(({ broker, config, database, tracing }) => {
     data: { notificationId, userId, orderId, type, channel },
   });
 
+  const toDeliver = (
+    { _id: notificationId, userId, orderId }: Notification,
+    channel: DeliveryChannel,
+  ): Draft => ({
+    command: "notifications.deliver",
+    data: { notificationId, userId, orderId, channel },
+  });
+
   /** Stores what an event tells its user, for the browser and for each channel that the user chose. */
   async function tell(events: HubEvent[]): Promise<void> {
     const notices = events.flatMap((event) => {
@@ -68,11 +76,12 @@ export default defineService(({ broker, config, database, tracing }) => {
       ]),
     );
     const fresh = new Set<string>();
-    const changes: Change<Notification>[] = notices.flatMap(({ event, notice: { id, ...notice } }) => {
+    const changes = notices.flatMap(({ event, notice: { id: _browser, ...notice } }) => {
       const cause = { id: messageId(event), correlationId: event.correlationId };
       const wanted = DELIVERY_CHANNELS.filter((channel) => chosen.get(notice.userId)?.[channel]);
-      return [
-        {
+      return (["browser", ...wanted] as const).map((channel): Change<Notification> => {
+        const id = noticeId(event.eventId, notice.userId, channel);
+        return {
           id,
           cause,
           isNew: true,
@@ -81,44 +90,22 @@ export default defineService(({ broker, config, database, tracing }) => {
               fresh.delete(id);
               return null;
             }
+            fresh.add(id);
             const state: Notification = {
               _id: id,
               ...notice,
-              channel: "browser",
+              channel,
               correlationId: event.correlationId,
               createdAt: now.at,
-              read: false,
+              // What goes out is not in the list, so nobody reads it there.
+              read: channel !== "browser",
               position: positions.next(),
+              ...(channel !== "browser" && { delivery: "pending" }),
             };
-            fresh.add(id);
-            return { state, messages: [sent(state)] };
+            return { state, messages: [channel === "browser" ? sent(state) : toDeliver(state, channel)] };
           },
-        },
-        ...wanted.map((channel): Change<Notification> => {
-          const deliveryId = noticeId(event.eventId, notice.userId, channel);
-          return {
-            id: deliveryId,
-            cause,
-            isNew: true,
-            decide: (known, now) => {
-              if (known) return null;
-              const state: Notification = {
-                _id: deliveryId,
-                ...notice,
-                channel,
-                correlationId: event.correlationId,
-                createdAt: now.at,
-                read: true,
-                position: positions.next(),
-                delivery: "pending",
-              };
-              const { userId, orderId } = notice;
-              const data = { notificationId: deliveryId, userId, orderId, channel };
-              return { state, messages: [{ command: "notifications.deliver", data }] };
-            },
-          };
-        }),
-      ];
+        };
+      });
     });
     const stored = await notifications.changeEach(changes);
     // One that was stored before is told again too: the node that stored it may have died before it could.
