@@ -5,6 +5,12 @@ import { within } from "./within";
 
 /** From this many waiting requests on, they go before messages: fewer are an even load. */
 const BUSY = 16;
+/**
+ * Turns of the event loop in a row that each brought a new connection: more of them are waiting. libuv takes in
+ * one connection a turn since 1.45 (libuv/libuv#3696), so while messages make each turn long, clients wait for
+ * seconds outside, where `BUSY` does not see them.
+ */
+const CROWD = 3;
 /** How long that lasts after the last such moment (ms): their clients are about to ask again. */
 const LINGER_MS = 50;
 
@@ -21,12 +27,32 @@ const LONGEST_WAIT_MS = 5_000;
 export class Requests {
   private count = 0;
   private busyUntil = 0;
+  /** A connection came in during this turn of the loop; and the turns in a row that had one. */
+  private hasConnection = false;
+  private turnsInARow = 0;
   private lastTurn: Promise<void> = Promise.resolve();
 
   /** A request came in; call what is returned when its answer has ended. */
   begin(): () => void {
-    if (++this.count >= BUSY) this.busyUntil = performance.now() + LINGER_MS;
+    if (++this.count >= BUSY) this.goFirst();
     return () => void this.count--;
+  }
+
+  /** A connection came in; its requests are still to be heard. */
+  connected(): void {
+    if (!this.hasConnection && this.turnsInARow === 0) setImmediate(() => this.endTurn());
+    this.hasConnection = true;
+  }
+
+  private endTurn(): void {
+    this.turnsInARow = this.hasConnection ? this.turnsInARow + 1 : 0;
+    this.hasConnection = false;
+    if (this.turnsInARow >= CROWD) this.goFirst();
+    if (this.turnsInARow > 0) setImmediate(() => this.endTurn());
+  }
+
+  private goFirst(): void {
+    this.busyUntil = performance.now() + LINGER_MS;
   }
 
   get underWay(): number {

@@ -208,12 +208,9 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       ),
     },
     async started() {
-      sockets = new Sockets(
-        (this as unknown as { server: Server }).server,
-        broker,
-        guard,
-        config.CORS_ORIGIN,
-      );
+      const { server } = this as unknown as { server: Server };
+      server.on("connection", () => requests.connected());
+      sockets = new Sockets(server, broker, guard, config.CORS_ORIGIN);
     },
     async stopped() {
       guard.stop();

@@ -14,3 +14,20 @@ describe("messages while requests wait", () => {
     expect(timers()).toBeLessThan(before + TURNS / 2);
   });
 });
+
+describe("connections", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it.each([
+    ["three turns of the loop in a row that each bring one", [true, true, true], true],
+    ["many of one turn", [true, false], false],
+    ["turns with none between them", [true, true, false, true, true, false, true], false],
+  ])("given %s, whether they go before messages: %#", async (_, turns, busy) => {
+    const requests = new Requests();
+    for (const hasOne of turns) {
+      if (hasOne) for (let i = 0; i < 5; i++) requests.connected();
+      await turn();
+    }
+    expect(requests.busy).toBe(busy);
+  });
+});
