@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { DeadLetterView, EventView, NotificationView, OrderView, Stats } from "../support/client";
 import type { Timeline } from "../../domain/timeline";
 import { startHub, type TestHub } from "../support/hub";
-import { isOver, newPlan, orderWhen, placed, stockOf, VISA } from "../support/orders";
+import { isOver, isQuiet, newPlan, orderWhen, placed, stockOf, VISA } from "../support/orders";
 import { signUp, type Person } from "../support/people";
 import { waitFor } from "../support/wait";
 
@@ -103,7 +103,7 @@ describe("a message that comes twice", () => {
     };
     for (const event of [...events].reverse())
       await hub.broker.publishEvent(String(topics[event.source]), event, { key: event.key });
-    await quiet();
+    await waitFor(() => isQuiet(hub.admin));
     const now = (await user.client.get<OrderView>(`/api/orders/${order.id}`)).body;
     expect(now).toEqual(order);
     expect(await user.client.all("/api/notifications")).toEqual(told);
@@ -130,7 +130,7 @@ describe("a message that comes twice", () => {
       };
       await hub.broker.sendCommand("payments.charge", command, { key: order.id });
     }
-    await quiet();
+    await waitFor(() => isQuiet(hub.admin));
     const payments = await hub.admin.all<{ attempts: number }>(`/api/admin/payments?orderId=${order.id}`);
     expect(payments).toMatchObject([{ status: "succeeded", attempts: 1 }]);
     expect((await user.client.get(`/api/orders/${order.id}`)).body).toEqual(order);
@@ -146,13 +146,6 @@ const envelope = (key: string) => ({
   key,
   sequence: 1,
 });
-
-/** Until every group has done all that was sent. */
-const quiet = () =>
-  waitFor(async () => {
-    const { body } = await hub.admin.get<Stats>("/api/admin/stats");
-    return body.outbox.pending === 0 && Object.values(body.lag).every((lag) => lag === 0);
-  });
 
 describe("a foreign message", () => {
   test("that breaks its contract is put aside for each reader, with the reason, and hurts nobody", async () => {

@@ -3,7 +3,7 @@ import type { Seal } from "../../domain/seals";
 import type { Entry } from "../../services/audit/event-log";
 import type { SealCheck, Verification } from "../../services/audit/seals";
 import { startHub, type TestHub } from "../support/hub";
-import { placed } from "../support/orders";
+import { isQuiet, placed } from "../support/orders";
 import { signUp } from "../support/people";
 import { waitFor } from "../support/wait";
 
@@ -15,6 +15,8 @@ beforeAll(async () => {
   hub = await startHub();
   const { client } = await signUp(hub.guest);
   await Promise.all(Array.from({ length: 5 }, () => placed(client)));
+  // An event that comes later would be of another day, once a test has made these yesterday's.
+  await waitFor(() => isQuiet(hub.admin));
   await seal();
 });
 afterAll(() => hub?.stop());

@@ -47,6 +47,12 @@ export async function settled(admin: Client): Promise<boolean> {
   return !body.orders.PENDING && !body.orders.PAID;
 }
 
+/** Every group has done all that was sent. */
+export async function isQuiet(admin: Client): Promise<boolean> {
+  const { body } = await admin.get<Stats>("/api/admin/stats");
+  return body.outbox.pending === 0 && Object.values(body.lag).every((lag) => lag === 0);
+}
+
 /** An order that has come to its end. */
 export async function placed(client: Client, body: object = VISA): Promise<OrderView> {
   const { id } = await place(client, body);
