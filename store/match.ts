@@ -1,4 +1,4 @@
-import { Query as MingoQuery } from "mingo";
+import { mingoQuery } from "./mingo";
 import { isObject, splitPath, valueAt, type Json } from "./paths";
 import type { Query } from "./types";
 
@@ -15,8 +15,8 @@ export function matcher(query: Query): Predicate {
 }
 
 function fieldTest(field: string, condition: unknown): Predicate {
-  let compiled: MingoQuery | undefined;
-  const full: Predicate = (doc) => (compiled ??= new MingoQuery({ [field]: condition })).test(doc as Json);
+  let compiled: ReturnType<typeof mingoQuery> | undefined;
+  const full: Predicate = (doc) => (compiled ??= mingoQuery({ [field]: condition })).test(doc as Json);
   const wanted = field.startsWith("$") ? undefined : wantedScalars(condition);
   if (!wanted) return full;
   const path = splitPath(field);

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { Query as MingoQuery } from "mingo";
 import type { Service, ServiceBroker } from "moleculer";
 import { fromStoredId, toStoredId } from "../identity";
 import { matcher, type Predicate } from "../match";
+import { mingoQuery } from "../mingo";
 import { parseSort, project, splitPath, valueAt } from "../paths";
 import type { Document, FindOptions, Group, Query, StoreAdapter, Update, UpdateOne } from "../types";
 import { compileUpdate } from "../update";
@@ -237,7 +237,7 @@ function jsonPath(path: string): string {
 
 function sorted<D extends Document>(docs: D[], sort?: string | string[]): D[] {
   const order = parseSort(sort).map(({ field, descending }) => [field, descending ? -1 : 1]);
-  return new MingoQuery({}).find<D>(docs).sort(Object.fromEntries(order)).all();
+  return mingoQuery({}).find<D>(docs).sort(Object.fromEntries(order)).all();
 }
 
 /** moleculer-db's `search`: a text that one of the fields contains, in any case. */
