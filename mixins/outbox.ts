@@ -295,6 +295,8 @@ export class OutboxRelay {
    * what it had before. Messages of it that wait here already keep their places.
    */
   send(documentId: string, version: number, fresh: OutboxEntry[], earlier: OutboxEntry[] = []): void {
+    // Of a document that has nothing to send nothing is remembered: no confirmation would ever end it.
+    if (fresh.length + earlier.length === 0) return;
     const unsent = earlier.filter((entry) => !this.isConfirmed(entry));
     const entries = [...unsent, ...fresh];
     const commands = entries.filter((entry) => isCommand(entry.message));
@@ -419,8 +421,7 @@ export class OutboxRelay {
       }),
     );
     due.forEach((document, i) => {
-      if (claimed[i] && document.outbox.length > 0)
-        this.send(document._id, document.version, document.outbox);
+      if (claimed[i]) this.send(document._id, document.version, document.outbox);
     });
   }
 }
