@@ -76,11 +76,11 @@ export default defineService(({ broker, config, database, tracing }) => {
       ]),
     );
     const fresh = new Set<string>();
-    const changes = notices.flatMap(({ event, notice: { id: _browser, ...notice } }) => {
+    const changes = notices.flatMap(({ event, notice: { id: browserId, ...notice } }) => {
       const cause = { id: messageId(event), correlationId: event.correlationId };
       const wanted = DELIVERY_CHANNELS.filter((channel) => chosen.get(notice.userId)?.[channel]);
       return (["browser", ...wanted] as const).map((channel): Change<Notification> => {
-        const id = noticeId(event.eventId, notice.userId, channel);
+        const id = channel === "browser" ? browserId : noticeId(event.eventId, notice.userId, channel);
         return {
           id,
           cause,
