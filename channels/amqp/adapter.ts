@@ -1,11 +1,11 @@
 import { ChannelUnavailableError } from "../../contracts/errors";
 import { HubAdapterBase } from "../base";
+import { settledWithin, within } from "../timing";
 import type { GroupLag, HubChannel, PublishOptions } from "../types";
 import { Connector } from "./connector";
 import { Consumer, type ConsumerHost } from "./consumer";
 import { encode, type Outgoing } from "./message";
 import type { Session } from "./session";
-import { settledWithin, within } from "../timing";
 import { workQueue, type Queue } from "./topology";
 
 export interface AmqpOptions {

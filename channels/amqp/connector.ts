@@ -1,7 +1,7 @@
 import type { LoggerInstance } from "moleculer";
 import { ConfigError } from "../../contracts/errors";
-import { Session } from "./session";
 import { backoff, settledWithin } from "../timing";
+import { Session } from "./session";
 
 /** How long `start` waits for the first connection. */
 const FIRST_TRY = 2_000;

@@ -5,6 +5,7 @@ import { mergedRun, type Run } from "../merger";
 import type { Verdict } from "../retry";
 import type { Settled } from "../run-batch";
 import { OUTAGE_DELAYS } from "../retry";
+import { backoff } from "../timing";
 import { DEAD_LETTERS, type Delivery, type HubChannel } from "../types";
 import {
   decode,
@@ -17,7 +18,6 @@ import {
 } from "./message";
 import type { Session } from "./session";
 import { Subscription } from "./subscription";
-import { backoff } from "../timing";
 import { delayQueue, workQueue, type Queue } from "./topology";
 
 /** What a consumer needs of its adapter. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { connect, type ChannelModel, type ConfirmChannel } from "amqplib";
-import { Publisher } from "./publisher";
 import { settledWithin, within } from "../timing";
+import { Publisher } from "./publisher";
 import { Topology } from "./topology";
 
 /** For the socket, the handshake, and the opening of a channel. */

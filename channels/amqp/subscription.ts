@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from "amqplib";
+import { settledWithin, within } from "../timing";
 import { Acks } from "./acks";
 import type { Session } from "./session";
-import { settledWithin, within } from "../timing";
 import type { Queue } from "./topology";
 
 const OPEN_TIMEOUT = 5_000;

@@ -1,8 +1,8 @@
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { ChannelUnavailableError } from "../../contracts/errors";
 import { HubAdapterBase } from "../base";
-import { DEAD_LETTERS, HEADERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
 import { settledWithin } from "../timing";
+import { DEAD_LETTERS, HEADERS, type GroupLag, type HubChannel, type PublishOptions } from "../types";
 import { GroupConsumer, type Handling } from "./consumer";
 import { encode } from "./message";
 import { Publisher } from "./publisher";
