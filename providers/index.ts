@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../config";
 import type { SimulatorBody } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
@@ -15,6 +16,7 @@ export interface Provider extends PaymentProvider {
 }
 
 interface Settings extends Document, SimulatorBody {}
+/** How long a node goes by what it has read of the switch. */
 const SETTINGS_TTL_MS = 500;
 
 /** The provider that `PAYMENT_PROVIDER` names. */
@@ -39,14 +41,16 @@ function simulated(database: Database): Provider {
   let known: SimulatorBody = { mode: "normal", latencyMs: 0 };
   let readAt = 0;
 
-  /** The switch as it stands; other nodes see a change within `SETTINGS_TTL_MS`. */
+  /** The switch as it stood at most `SETTINGS_TTL_MS` ago. */
   async function settings(): Promise<SimulatorBody> {
-    if (Date.now() - readAt < SETTINGS_TTL_MS) return known;
+    const asked = Date.now();
+    if (asked - readAt < SETTINGS_TTL_MS) return known;
     const found = await stored.findById("simulator");
-    readAt = Date.now();
+    readAt = asked;
     return (known = { mode: found?.mode ?? "normal", latencyMs: found?.latencyMs ?? 0 });
   }
 
+  /** Moves the switch; every node goes by it when this resolves. */
   async function set({ mode, latencyMs = 0 }: SimulatorBody): Promise<SimulatorBody> {
     await stored.insertEach([{ _id: "simulator", mode, latencyMs }]);
     const [done] = await stored.updateEach([
@@ -58,7 +62,9 @@ function simulated(database: Database): Provider {
         "Somebody else moved the switch at the same time; try again.",
       );
     readAt = 0;
-    return settings();
+    // Other nodes look again when what they have read has become old; an embedded store has no others.
+    if (database.kind === "mongodb") await pause(SETTINGS_TTL_MS);
+    return { mode, latencyMs };
   }
 
   const provider = new SimulatedProvider(entries, settings);

@@ -109,6 +109,22 @@ describeOnServers("two gateways and two workers", () => {
   );
 
   test(
+    "when the simulator's switch has been moved, every worker goes by it",
+    async () => {
+      const modes = async () => {
+        const answers = Array.from({ length: 6 }, () => admin.get<{ mode: string }>("/api/admin/simulator"));
+        return (await Promise.all(answers)).map(({ body }) => body.mode);
+      };
+      for (const mode of ["outage", "normal", "broken", "normal"]) {
+        await modes();
+        await admin.put("/api/admin/simulator", { mode });
+        expect(await modes()).toEqual(Array(6).fill(mode));
+      }
+    },
+    NODES_TIMEOUT,
+  );
+
+  test(
     "seats of one plan are never sold twice by two nodes",
     async () => {
       const plan = await newPlan(admin, { seats: 5 });
