@@ -1,5 +1,5 @@
 import type { Client } from "../support/client";
-import { audit, isClean, openOrders, type Findings } from "../support/ledger";
+import { audit, CLEAN, isClean, openOrders, type Findings } from "../support/ledger";
 import { Mesh, PAIRS } from "../support/mesh";
 import { newPlan } from "../support/orders";
 import { signUp, type Person } from "../support/people";
@@ -9,7 +9,6 @@ import { describeOnServers, NODES_TIMEOUT } from "./servers";
 
 /** The saga asks again after 20 s. */
 const PATIENCE = { timeout: 120_000 };
-const CLEAN = { lost: [], charges: [], seats: [], events: [], notifications: [] };
 
 describeOnServers("nodes that end while orders flow", () => {
   let mesh: Mesh;

@@ -24,6 +24,15 @@ export interface Findings {
   notifications: string[];
 }
 
+/** Nothing is wrong. */
+export const CLEAN = {
+  lost: [],
+  charges: [],
+  seats: [],
+  events: [],
+  notifications: [],
+} satisfies Partial<Findings>;
+
 export const isClean = ({ orders: _orders, ...found }: Findings): boolean =>
   Object.values(found).every((list: string[]) => list.length === 0);
 
