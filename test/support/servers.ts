@@ -16,9 +16,8 @@ export interface ScriptedServer {
   resume(): Promise<void>;
 }
 
-/** Null with SERVER_FAULTS=off, and when the server behind `url` was started by other means: then its faults cannot be tested. */
+/** Null when the server behind `url` was started by other means: then its faults cannot be tested. */
 export function scriptedServer(name: string, url: string): ScriptedServer | null {
-  if (process.env.SERVER_FAULTS === "off") return null;
   const own = execFileSync("bash", [SCRIPT, "env", name], { encoding: "utf8" });
   if (!own.includes(`'${url}'`)) return null;
   const servers = (command: string) => run("bash", [SCRIPT, command, name]);
