@@ -12,30 +12,41 @@ const SECRET_FIELD =
 /** An object with one of these is about a person: then its `name` is that person's. */
 const PERSONAL = ["email", "password", "passwordHash"];
 
-/** What gives itself away by its form. */
+/** A text is read up to here (characters), and shown without the end of that part: see `redactText`. */
+const LONGEST = 8_192;
+const UNSURE = 1_024;
+
+/**
+ * What gives itself away by its form. Each takes linear time: none may begin a long look ahead at every letter
+ * of a word.
+ */
 const PATTERNS: readonly [RegExp, string][] = [
   // The credentials in a URL.
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, `$1${GONE}@`],
+  [/:\/\/[^\s/@]+@/g, `://${GONE}@`],
   [/\bBearer\s+[^\s"',;]+/gi, `Bearer ${GONE}`],
   // A JSON Web Token, and a refresh token: a session's id and its secret.
-  [/\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?/g, GONE],
+  [/\beyJ[\w-]{8,}(\.[\w-]*){0,4}/g, GONE],
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[\w-]{20,}/gi, GONE],
   [/\b[srp]k_(live|test)_\w+/g, GONE],
-  [/-----BEGIN [A-Z ]+-----[\s\S]*?-----END [A-Z ]+-----/g, GONE],
+  // A key in PEM, also one that was cut off.
+  [/-----BEGIN [A-Z ]+-----[\s\S]*?(-----END [A-Z ]+-----|$)/g, GONE],
   // A field in a piece of JSON, also one that was cut off.
   [
     /("(?:\w*password|\w*token|secret|authorization|e-?mail|name)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[^\s,}]+)/gi,
     `$1"${GONE}"`,
   ],
   [/\b(password|secret|access_?token|refresh_?token|api_?key)\s*=\s*[^\s&;,]+/gi, `$1=${GONE}`],
-  [/[^\s<>"'`(),:;=/\\@[\]]+@[^\s<>"'`(),:;/\\@[\]]+\.[a-z0-9-]+/gi, GONE],
+  // An e-mail address, from the beginning of its word.
+  [/(?<![^\s<>"'`(),:;=/\\@[\]])[^\s<>"'`(),:;=/\\@[\]]+@[^\s<>"'`(),:;/\\@[\]]+\.[a-z0-9-]+/gi, GONE],
 ];
 
-/** The text without secrets and e-mail addresses. */
+/** The text without secrets and e-mail addresses; of a very long one only the beginning. */
 export function redactText(text: string): string {
-  let clean = text;
+  let clean = text.slice(0, LONGEST);
   for (const [pattern, replacement] of PATTERNS) clean = clean.replace(pattern, replacement);
-  return clean;
+  if (text.length <= LONGEST) return clean;
+  // Half a secret is not known for one, so what stands where the text was cut goes too.
+  return `${clean.slice(0, -UNSURE)}... (${text.length} characters)`;
 }
 
 /** A value as plain data without secrets and personal data; errors keep name, code, message and stack. */

@@ -28,6 +28,31 @@ describe("redactText", () => {
     ])
       expect(redactText(text)).toBe(text);
   });
+
+  it("shows of a very long text the beginning, and how long it was", () => {
+    const shown = redactText(`${"word ".repeat(10_000)}end`);
+    expect(shown).toMatch(/^(word )+.*\.\.\. \(50003 characters\)$/);
+    expect(shown.length).toBeLessThan(8_192);
+    expect(redactText("word ".repeat(1_000))).toBe("word ".repeat(1_000));
+  });
+
+  it.each([
+    ["an e-mail address", "jane.doe+x@mail.example.com"],
+    ["an access token", JWT],
+    ["a refresh token", REFRESH],
+    ["an Authorization header", "Bearer abc.def"],
+    ["the credentials of a URL", "amqp://hub:swordfish@rabbit:5672"],
+    ["a password in JSON", '{"password":"sea horse"}'],
+    ["a form's password", "password=swordfish"],
+    ["a Stripe key", "sk_live_51Habc"],
+    ["a private key", `-----BEGIN PRIVATE KEY-----\n${"MIGH\n".repeat(600)}-----END PRIVATE KEY-----`],
+  ])("shows nothing of %s that stands where a long text is cut", (_what, secret) => {
+    const step = Math.ceil(secret.length / 80);
+    for (let before = 8_192 - secret.length; before <= 8_192; before += step) {
+      const shown = redactText(`${"-".repeat(before - 1)} ${secret} ${"-".repeat(8_192)}`);
+      expect(shown.replace(/^-+ ?|\[redacted\]|Bearer|password=|\.\.\. .*$/g, "")).toMatch(/^[ -]*$/);
+    }
+  });
 });
 
 describe("redact", () => {
