@@ -1,8 +1,9 @@
 import { Middleware as Channels } from "@moleculer/channels";
-import type { BrokerOptions, LogLevels, Middleware, ServiceBroker } from "moleculer";
+import { Errors, type BrokerOptions, type LogLevels, type Middleware, type ServiceBroker } from "moleculer";
 import { loadConfig, type Config } from "./config";
 import { LOGGING } from "./config/logging";
 import { commandsAdapter, eventsAdapter } from "./channels";
+import { ROUTES } from "./contracts/routes";
 import { contracts } from "./mixins/contracts";
 import { Regenerator } from "./mixins/regenerator";
 import { handlerLog } from "./mixins/handler-log";
@@ -47,24 +48,17 @@ export async function brokerOptions(config: Config, database: Database): Promise
     errorRegenerator: new Regenerator(),
     // A caller has to hear within a human's patience; the work itself goes on behind the outbox.
     requestTimeout: 10_000,
-    // A read that a dying node did not answer is asked once more elsewhere. Writes are made idempotent by
-    // their ids, but only the gateway's client knows whether to repeat them: so only transport errors count.
-    retryPolicy: {
-      enabled: true,
-      retries: 2,
-      delay: 50,
-      maxDelay: 500,
-      factor: 2,
-      check: (error: Error) => ["ServiceNotAvailableError", "RequestRejectedError"].includes(error.name),
-    },
-    // A node that fails half of its calls gets none for a while, where there is another.
+    // What a dying node did not answer is asked elsewhere, up to twice.
+    retryPolicy: { enabled: true, retries: 2, delay: 50, maxDelay: 500, factor: 2, check: canBeRepeated },
+    // A node that leaves half of its calls unanswered gets none for a while. An error is an answer: what somebody
+    // asks must not shut an action for everybody else.
     circuitBreaker: {
       enabled: true,
       threshold: 0.5,
       minRequestCount: 20,
       windowTime: 30,
       halfOpenTime: 5_000,
-      check: isOurFault,
+      check: (error: Error) => error instanceof Errors.RequestTimeoutError,
     },
     // More than this at once on one node would only wait in its memory.
     bulkhead: { enabled: false },
@@ -109,8 +103,17 @@ export async function brokerOptions(config: Config, database: Database): Promise
   };
 }
 
-const isOurFault = (error: Error): boolean =>
-  ((error as { status?: number; code?: unknown }).status ?? 500) >= 500;
+const CHANGING = new Set(ROUTES.filter(({ method }) => method !== "GET").map(({ action }) => action));
+
+/**
+ * Whether a call that failed does no harm a second time: nobody took it, or it only reads. What changes something
+ * may have been done before its node died: an order would be placed twice, and only its client knows if it may be.
+ */
+function canBeRepeated(error: Error): boolean {
+  if (error instanceof Errors.ServiceNotAvailableError) return true;
+  const { action } = ((error as Errors.MoleculerError).data ?? {}) as { action?: string };
+  return error instanceof Errors.RequestRejectedError && !CHANGING.has(action ?? "");
+}
 
 /** The package's types know its own adapters by name only, not ones that are passed as they are. */
 const channels = (options: Record<string, unknown>): Middleware =>
