@@ -49,7 +49,7 @@ export function duration(ms) {
 /** Seconds to wait, not too few: "8 s", "15 min". */
 export const wait = (seconds) => (seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
-/** The end of an id: ids sort by time, so their beginnings are all alike. */
+/** The end of an id: many are made of the time first, so those of one day begin alike. */
 export const shortId = (id) => (id.length <= 14 ? id : `…${id.slice(-8)}`);
 
 const words = { PAYMENT_FAILED: "Payment failed" };

@@ -179,6 +179,24 @@ describe("a customer", () => {
     }
   });
 
+  test("finds new orders on top, whatever their ids, and leaves those of a later page there", async () => {
+    const { page, open, person } = await newcomer();
+    const oldest = await placed(person.client);
+    // The last of the first page: its id has no time, and is nearly always greater than those that have.
+    await person.client.post("/api/orders", VISA, { "idempotency-key": randomUUID() });
+    for (let n = 0; n < 19; n++) await place(person.client);
+    await open("/orders");
+    await page.getByRole("row").nth(20).getByText("Active", { exact: true }).waitFor();
+    await page.locator(".live-dot[data-state=live]").waitFor();
+
+    await person.client.post(`/api/orders/${oldest.id}/cancel`);
+    await page.getByRole("status").getByText("Order cancelled").waitFor();
+    await page.getByRole("status").getByText("Money refunded").waitFor();
+    await place(person.client, { ...VISA, quantity: 2 });
+    await page.getByRole("row").nth(1).getByRole("link", { name: "Basic × 2" }).waitFor();
+    expect(await page.getByRole("row").count()).toBe(1 + 20 + 1);
+  });
+
   test("goes on by the keyboard after loading more, and after cancelling in the list", async () => {
     const { page, open, person } = await newcomer();
     for (let n = 0; n < 21; n++) await place(person.client);

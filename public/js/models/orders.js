@@ -11,6 +11,10 @@ export const isSettled = (order) => OVER.has(order.status) && order.refund !== "
 
 export const canCancel = (order) => CANCELLABLE.has(order.status);
 
+/** Whether an order comes after another one in the lists. Ids alone don't tell: not all are made of the time. */
+export const isOlder = (order, other) =>
+  order.createdAt === other.createdAt ? order.id < other.id : order.createdAt < other.createdAt;
+
 /** "Team × 3". */
 export const lineText = (item, names) => `${names.get(item.planId) ?? item.planId} × ${item.quantity}`;
 

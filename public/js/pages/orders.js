@@ -6,7 +6,7 @@ import { pageHead } from "../components/page-head.js";
 import { emptyState } from "../components/states.js";
 import { dataTable } from "../components/table.js";
 import { notifications } from "../models/notifications.js";
-import { canCancel, isSettled, watchOrder } from "../models/orders.js";
+import { canCancel, isOlder, isSettled, watchOrder } from "../models/orders.js";
 import { planNames } from "../models/plans.js";
 
 export function orders({ signal }) {
@@ -39,7 +39,7 @@ export function orders({ signal }) {
       return page;
     },
     onload: (items) => {
-      oldest = items.at(-1)?.id ?? "";
+      oldest = items.at(-1) ?? oldest;
       items.forEach(watch);
     },
     empty: emptyState(
@@ -69,9 +69,9 @@ export function orders({ signal }) {
   // One that was placed elsewhere comes on top; one that is on a page that is not shown yet stays there.
   const arrived = async ({ orderId }) => {
     if (oldest === null) return table.reload();
-    if (!orderId || orderId < oldest || table.has(orderId)) return;
+    if (!orderId || table.has(orderId)) return;
     const order = await api.get(`/api/orders/${encodeURIComponent(orderId)}`, { signal });
-    if (table.has(order.id)) return;
+    if (isOlder(order, oldest) || table.has(order.id)) return;
     table.prepend(order);
     watch(order);
   };
