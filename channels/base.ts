@@ -1,12 +1,14 @@
 import { Adapters } from "@moleculer/channels";
 import { toDeadLetter, type DeadLetter } from "../contracts/dead-letter";
+import { isDeeperThan, MAX_DEPTH } from "../contracts/depth";
+import { isRetryable, PermanentError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
 import { isStoreOutage, judge, nextDelay, retryPolicy, type Verdict } from "./retry";
 import { runBatch, type Settled } from "./run-batch";
 import { DEAD_LETTERS, type Delivery, type GroupLag, type HubAdapter, type HubChannel } from "./types";
 
-/** Parsed, or not: what was not JSON is a dead letter at once. */
-export type Parsed = { ok: true; payload: unknown } | { ok: false; error: Error };
+/** Parsed, or not: what cannot be read is a dead letter at once. */
+export type Parsed = { ok: true; payload: unknown } | { ok: false; error: PermanentError };
 
 /** The most messages of a group under way on a node, when its channel doesn't say. */
 const DEFAULT_IN_FLIGHT = 128;
@@ -72,8 +74,8 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
 
   /** What becomes of a failed message, and counts it; see `retry.ts`. */
   protected verdict(chan: HubChannel, error: unknown, attempt: number, outages = 0): Verdict {
-    // A dead letter that cannot be filed stays one: it must not breed others.
-    const endless = chan.name === DEAD_LETTERS && !isStoreOutage(error);
+    // A dead letter that cannot be filed stays one: it must not breed others. What is none is put aside itself.
+    const endless = chan.name === DEAD_LETTERS && !isStoreOutage(error) && isRetryable(error);
     const verdict: Verdict = endless
       ? { dead: false, delay: nextDelay(retryPolicy(chan), attempt), counts: true }
       : judge(retryPolicy(chan), error, attempt, outages);
@@ -83,16 +85,10 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
   }
 
   /** The dead letter of a message of `chan`; `attempts` is the delivery's. */
-  protected deadLetter(
-    chan: HubChannel,
-    delivery: Delivery,
-    payload: unknown,
-    error: unknown,
-    reason?: "NOT_JSON",
-  ): DeadLetter {
+  protected deadLetter(chan: HubChannel, delivery: Delivery, payload: unknown, error: unknown): DeadLetter {
     const { headers, key, attempt, channel } = delivery;
     const source = { id: newId(), kind: this.kind, channel, group: chan.group, key, headers };
-    return toDeadLetter({ ...source, attempts: attempt, payload, error, now: new Date(), reason });
+    return toDeadLetter({ ...source, attempts: attempt, payload, error, now: new Date() });
   }
 
   private count(chan: HubChannel, what: "deadLettering" | "retries"): void {
@@ -104,12 +100,18 @@ export abstract class HubAdapterBase extends Adapters.Base implements HubAdapter
 
 /** Reads the text of a message. */
 export function parseMessage(text: string): Parsed {
+  let payload: unknown;
   try {
-    return { ok: true, payload: JSON.parse(text) };
+    payload = JSON.parse(text);
   } catch (error) {
-    return { ok: false, error: error as Error };
+    return { ok: false, error: notJson((error as Error).message) };
   }
+  if (!isDeeperThan(MAX_DEPTH, payload)) return { ok: true, payload };
+  const why = `The message nests deeper than ${MAX_DEPTH} levels.`;
+  return { ok: false, error: new PermanentError("TOO_DEEP", why) };
 }
+
+export const notJson = (why: string): PermanentError => new PermanentError("NOT_JSON", why);
 
 /** The channel as its declaration says (the same object: its handler and `unsubscribing` live on), complete. */
 function withDefaults(declared: BaseChannel): HubChannel {

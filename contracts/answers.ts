@@ -1,5 +1,6 @@
 import { Type, type TSchema } from "@sinclair/typebox";
 import { SimulatorBody } from "./api";
+import { DeadLetterMessage } from "./dead-letter";
 import { Line, OrderStatus, RefundStatus, Role } from "./events";
 import { Money } from "./money";
 
@@ -142,12 +143,11 @@ export const AuditEntry = Type.Object({
   sequence: Count,
   data: Type.Unknown(),
 });
-const DeadLetterError = Type.Object({ name: Type.String(), message: Type.String(), stack: Type.String() });
 const DeadLetterEntry = Type.Object({
   at: Time,
   what: oneOf("failed", "redriven", "discarded"),
   reason: Type.Optional(Type.String({ description: "why it failed, or was discarded" })),
-  error: Type.Optional(DeadLetterError),
+  error: Type.Optional(DeadLetterMessage.properties.error),
   attempts: Type.Optional(Count),
   by: Type.Optional(Type.String({ description: "the id of the administrator; `repl` at the REPL" })),
   edits: Type.Optional(
@@ -162,20 +162,7 @@ const DeadLetterEntry = Type.Object({
   redriveId: Type.Optional(Type.String({ description: "the redrive of many that it was part of" })),
 });
 export const DeadLetter = Type.Object({
-  id: Id,
-  kind: oneOf("command", "event"),
-  channel: Type.String(),
-  type: Type.String(),
-  messageId: Id,
-  key: TextOrNull,
-  correlationId: TextOrNull,
-  service: Type.String({ description: "the consumer group that could not process it" }),
-  reason: Type.String(),
-  error: DeadLetterError,
-  attempts: Count,
-  headers: Type.Record(Type.String(), Type.String()),
-  payload: Type.Unknown({ description: "the message; what was not JSON is here as a string" }),
-  failedAt: Time,
+  ...DeadLetterMessage.properties,
   status: oneOf("open", "redriven", "discarded"),
   orderId: Type.Optional(Type.String({ description: "the order that it is about, if it is about one" })),
   failures: Type.Integer({ minimum: 1, description: "how often it has failed for good" }),

@@ -1,7 +1,6 @@
 import { Type, type TObject } from "@sinclair/typebox";
-import { DeadLetter } from "./answers";
 import { COMMANDS, type CommandType } from "./commands";
-import { DEAD_LETTERS } from "./dead-letter";
+import { DEAD_LETTERS, DeadLetterMessage } from "./dead-letter";
 import { ALL_TOPICS, EVENTS, type EventType, type Topic } from "./events";
 import { exampleOf } from "./examples";
 import { COMMAND_FLOWS, senderOf, TAKES, topicsOf } from "./flows";
@@ -36,14 +35,6 @@ const HubHeaders = Type.Object({
   ),
 });
 
-/** The admin API adds what became of it. */
-const DeadLetterMessage = Type.Omit(DeadLetter, [
-  "status",
-  "orderId",
-  "failures",
-  "firstFailedAt",
-  "history",
-]);
 const ref = (path: string) => ({ $ref: `#/${path}` });
 const refs = (names: readonly string[], at: string) =>
   Object.fromEntries(names.map((name) => [name, ref(`${at}/${name}`)]));

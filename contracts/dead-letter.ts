@@ -1,3 +1,4 @@
+import { Type, type Static } from "@sinclair/typebox";
 import { messageId, messageType, type MessageEnvelope } from "./envelope";
 import { isRetryable } from "./errors";
 import { redactText } from "./redact";
@@ -5,28 +6,29 @@ import { redactText } from "./redact";
 /** The channel that dead letters go to, on every transport. */
 export const DEAD_LETTERS = "hub.dead-letters";
 
+const Id = Type.String({ minLength: 1 });
+const TextOrNull = Type.Union([Type.String(), Type.Null()]);
+
 /** A message put aside, as it travels on that channel. The admin API adds what became of it. */
-export interface DeadLetter {
-  id: string;
-  kind: "command" | "event";
-  channel: string;
+export const DeadLetterMessage = Type.Object({
+  id: Id,
+  kind: Type.Unsafe<"command" | "event">({ type: "string", enum: ["command", "event"] }),
+  channel: Type.String(),
   /** eventType or commandType; "unknown" when the message could not be read. */
-  type: string;
-  messageId: string;
-  key: string | null;
-  correlationId: string | null;
-  /** The consumer group that could not process it: a service's name. */
-  service: string;
-  /** `NOT_JSON`, `ATTEMPTS_EXHAUSTED`, or the code of the permanent error. */
-  reason: string;
-  error: { name: string; message: string; stack: string };
-  attempts: number;
-  headers: Record<string, string>;
-  /** The message; what was not JSON is here as a string. */
-  payload: unknown;
-  /** ISO 8601. */
-  failedAt: string;
-}
+  type: Type.String(),
+  messageId: Id,
+  key: TextOrNull,
+  correlationId: TextOrNull,
+  service: Type.String({ description: "the consumer group that could not process it" }),
+  /** `ATTEMPTS_EXHAUSTED`, or the code of the permanent error. */
+  reason: Type.String(),
+  error: Type.Object({ name: Type.String(), message: Type.String(), stack: Type.String() }),
+  attempts: Type.Integer({ minimum: 0 }),
+  headers: Type.Record(Type.String(), Type.String()),
+  payload: Type.Unknown({ description: "the message; what could not be read is here as a string" }),
+  failedAt: Type.String({ format: "date-time" }),
+});
+export type DeadLetter = Static<typeof DeadLetterMessage>;
 
 export interface FailedMessage {
   id: string;
@@ -40,7 +42,6 @@ export interface FailedMessage {
   payload: unknown;
   error: unknown;
   now: Date;
-  reason?: string;
 }
 
 /** The dead letter of a message that failed for good. */
@@ -52,14 +53,12 @@ export function toDeadLetter(failed: FailedMessage): DeadLetter {
     id: failed.id,
     kind: failed.kind,
     channel: failed.channel,
-    type: messageType(envelope as MessageEnvelope) ?? "unknown",
-    messageId: messageId(envelope as MessageEnvelope) ?? failed.id,
-    key: failed.key ?? (typeof envelope.key === "string" ? envelope.key : null),
-    correlationId: typeof envelope.correlationId === "string" ? envelope.correlationId : null,
+    type: text(messageType(envelope as MessageEnvelope)) ?? "unknown",
+    messageId: text(messageId(envelope as MessageEnvelope)) ?? failed.id,
+    key: failed.key ?? text(envelope.key),
+    correlationId: text(envelope.correlationId),
     service: failed.group,
-    reason:
-      failed.reason ??
-      (isRetryable(error) ? "ATTEMPTS_EXHAUSTED" : typeof code === "string" ? code : "PERMANENT_ERROR"),
+    reason: isRetryable(error) ? "ATTEMPTS_EXHAUSTED" : (text(code) ?? "PERMANENT_ERROR"),
     error: { name: error.name, message: redactText(error.message), stack: redactText(error.stack ?? "") },
     attempts: failed.attempts,
     headers: failed.headers,
@@ -67,6 +66,9 @@ export function toDeadLetter(failed: FailedMessage): DeadLetter {
     failedAt: failed.now.toISOString(),
   };
 }
+
+/** A message that breaks its contract may have anything there. */
+const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

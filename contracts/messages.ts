@@ -1,5 +1,6 @@
 import { Type, type TObject } from "@sinclair/typebox";
 import { COMMANDS, isCommandType } from "./commands";
+import { DeadLetterMessage } from "./dead-letter";
 import { isCommand, type MessageEnvelope } from "./envelope";
 import { PermanentError, ValidationError, type FieldError } from "./errors";
 import { EVENTS } from "./events";
@@ -54,23 +55,27 @@ export function contractError(message: unknown): ValidationError | PermanentErro
   return error;
 }
 
+/** Holds what came over the channel of dead letters against its contract. */
+export const letterError = (message: unknown): ValidationError | null =>
+  broken("A dead letter", DeadLetterMessage, message);
+
 function envelopeError(envelope: MessageEnvelope): ValidationError | PermanentError | null {
   if (isCommand(envelope)) {
     if (!isCommandType(envelope.commandType))
       return new PermanentError("UNKNOWN_COMMAND", `There is no command ${String(envelope.commandType)}.`);
-    return broken(envelope.commandType, envelope);
+    return broken(envelope.commandType, SCHEMAS.get(envelope.commandType) as TObject, envelope);
   }
   if (typeof envelope.eventId !== "string" || typeof envelope.eventType !== "string")
     return new ValidationError(
       [{ pointer: "/eventId", detail: "is required" }],
       "The message has no eventId and eventType.",
     );
-  return broken(envelope.eventType, envelope);
+  return broken(envelope.eventType, SCHEMAS.get(envelope.eventType) ?? ANY_EVENT, envelope);
 }
 
-function broken(type: string, message: MessageEnvelope): ValidationError | null {
-  const errors = fieldErrors(SCHEMAS.get(type) ?? ANY_EVENT, message);
-  return errors && new ValidationError(errors, `${type} breaks its contract: ${summary(errors)}`);
+function broken(what: string, schema: TObject, message: unknown): ValidationError | null {
+  const errors = fieldErrors(schema, message);
+  return errors && new ValidationError(errors, `${what} breaks its contract: ${summary(errors)}`);
 }
 
 const summary = (errors: FieldError[]): string =>

@@ -1,20 +1,20 @@
 import type { Middleware } from "moleculer";
 import type { BatchHandler, Delivery, HubChannel, Outcome } from "../channels/types";
 import { DEAD_LETTERS } from "../channels/types";
-import { contractError } from "../contracts/messages";
+import { contractError, letterError } from "../contracts/messages";
 import { upcast } from "../contracts/upcasters";
 
 /**
- * Reads an old message as today's version, and holds every incoming one against its contract before a handler sees it: one that breaks it is
- * refused for good, its neighbours go on.
+ * Reads an old message as today's version, and holds every incoming one against its contract before a handler sees
+ * it: one that breaks it is refused for good, its neighbours go on.
  */
 export const contracts: Middleware = {
   name: "Contracts",
   localChannel(next: BatchHandler, chan: HubChannel): BatchHandler {
-    if (chan.name === DEAD_LETTERS) return next;
+    const check = chan.name === DEAD_LETTERS ? letterError : contractError;
     return async (received: unknown[], deliveries: Delivery[]): Promise<Outcome[]> => {
       const payloads = received.map((message) => upcast(message));
-      const outcomes: Outcome[] = payloads.map(contractError);
+      const outcomes: Outcome[] = payloads.map(check);
       const good = payloads.flatMap((_, i) => (outcomes[i] ? [] : [i]));
       if (good.length === 0) return outcomes;
       const told = await next(

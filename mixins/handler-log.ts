@@ -16,9 +16,13 @@ export const handlerLog: Middleware = {
   localChannel(this: ServiceBroker, next: BatchHandler, { group, name: channel }: HubChannel): BatchHandler {
     const logger = this.getLogger("handlers");
     if (channel === DEAD_LETTERS)
-      return (letters, deliveries) => {
-        for (const letter of letters as DeadLetter[]) tellOfLetter(logger, letter);
-        return next(letters, deliveries);
+      return async (letters, deliveries) => {
+        const outcomes = await next(letters, deliveries);
+        // What is no dead letter becomes one, and is told of then.
+        letters.forEach((letter, i) => {
+          if (!outcomes?.[i]) tellOfLetter(logger, letter as DeadLetter);
+        });
+        return outcomes;
       };
 
     function tell(payload: unknown, delivery: Delivery, error: unknown): void {

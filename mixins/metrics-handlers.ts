@@ -57,18 +57,22 @@ export const handlerMetrics: Middleware = {
       else void Promise.all(promised).then(left);
     }
 
+    const countLetters = (letters: DeadLetter[], outcomes: void | Outcome[]): void =>
+      letters.forEach((letter, i) => {
+        // What broke the contract of a letter has no service to count it for; its own letter has.
+        if (!outcomes?.[i]) metrics.deadLettered.of(letter.service, letter.channel, letter.reason).inc();
+      });
+
     return async (payloads: unknown[], deliveries: Delivery[]): Promise<void | Outcome[]> => {
       const age = oldest(payloads);
       if (age !== null) delays.observe(age);
       for (const { attempt } of deliveries) if (attempt > 1) retries.inc();
-      if (channel === DEAD_LETTERS)
-        for (const letter of payloads as DeadLetter[])
-          metrics.deadLettered.of(letter.service, letter.channel, letter.reason).inc();
       const left = metrics.inbox.take(group, payloads.length);
       const started = performance.now();
       try {
         const outcomes = await next(payloads, deliveries);
         batches.done.since(started);
+        if (channel === DEAD_LETTERS) countLetters(payloads as DeadLetter[], outcomes);
         settle(outcomes, payloads.length, left);
         return outcomes;
       } catch (error) {

@@ -27,13 +27,7 @@ export interface ConsumerHost {
   publish(queue: Queue, message: Outgoing): Promise<void>;
   run(chan: HubChannel, payloads: unknown[], deliveries: Delivery[]): Promise<Settled[]>;
   verdict(chan: HubChannel, error: unknown, attempt: number, outages: number): Verdict;
-  deadLetter(
-    chan: HubChannel,
-    delivery: Delivery,
-    payload: unknown,
-    error: unknown,
-    reason?: "NOT_JSON",
-  ): DeadLetter;
+  deadLetter(chan: HubChannel, delivery: Delivery, payload: unknown, error: unknown): DeadLetter;
 }
 
 /** A message under way. */
@@ -126,7 +120,7 @@ export class Consumer {
       const payload = parsed.ok ? parsed.payload : rawText(message);
       const job = { message, from, payload, delivery: deliveryOf(this.chan, message, payload) };
       if (parsed.ok) jobs.push(job);
-      else void this.move(job, this.putAside(job, parsed.error, "NOT_JSON"));
+      else void this.move(job, this.putAside(job, parsed.error));
     }
     // Without `batch` each runs by itself: a slow one holds up nobody's outcome.
     const size = this.chan.batch ?? 1;
@@ -182,8 +176,8 @@ export class Consumer {
     );
   }
 
-  private async putAside(job: Job, error: Error, reason?: "NOT_JSON"): Promise<void> {
-    const letter = this.host.deadLetter(this.chan, job.delivery, job.payload, error, reason);
+  private async putAside(job: Job, error: Error): Promise<void> {
+    const letter = this.host.deadLetter(this.chan, job.delivery, job.payload, error);
     await this.host.publish(workQueue(DEAD_LETTERS, this.host.quorum), encodeDeadLetter(letter));
     this.host.logger.warn(
       { correlationId: letter.correlationId },

@@ -3,7 +3,7 @@ import type { ConsumeMessage, Options } from "amqplib";
 import type { DeadLetter } from "../../contracts/dead-letter";
 import { messageId, messageType, type MessageEnvelope } from "../../contracts/envelope";
 import { newId } from "../../contracts/ids";
-import { parseMessage, type Parsed } from "../base";
+import { notJson, parseMessage, type Parsed } from "../base";
 import { HEADERS, type Delivery, type HubChannel, type PublishOptions } from "../types";
 
 /** A message on its way out. */
@@ -84,7 +84,7 @@ export function deliveryOf(chan: HubChannel, message: ConsumeMessage, payload: u
 export function decode(message: ConsumeMessage): Parsed {
   return isUtf8(message.content)
     ? parseMessage(message.content.toString("utf8"))
-    : { ok: false, error: new Error("The message is not UTF-8.") };
+    : { ok: false, error: notJson("The message is not UTF-8.") };
 }
 
 /** A body that is not JSON, as a string: base64 where it is no text either. */

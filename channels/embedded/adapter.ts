@@ -108,7 +108,7 @@ export class EmbeddedAdapter extends HubAdapterBase {
       fail: (chan, work, delivery, payload, error) => this.fateOf(chan, work, delivery, payload, error),
       unreadable: (chan, work, delivery, error) => ({
         type: "done",
-        deadLetter: this.aside(chan, delivery, work.message.text, error, "NOT_JSON"),
+        deadLetter: this.aside(chan, delivery, work.message.text, error),
       }),
     };
   }
@@ -123,14 +123,8 @@ export class EmbeddedAdapter extends HubAdapterBase {
   }
 
   /** The message on `hub.dead-letters` that stands for a failed one. */
-  private aside(
-    chan: HubChannel,
-    delivery: Delivery,
-    payload: unknown,
-    error: Error,
-    reason?: "NOT_JSON",
-  ): Draft {
-    const letter = this.deadLetter(chan, delivery, payload, error, reason);
+  private aside(chan: HubChannel, delivery: Delivery, payload: unknown, error: Error): Draft {
+    const letter = this.deadLetter(chan, delivery, payload, error);
     return { channel: DEAD_LETTERS, key: letter.id, headers: {}, text: JSON.stringify(letter) };
   }
 }

@@ -231,8 +231,8 @@ export class KafkaAdapter extends HubAdapterBase {
     },
     run: (chan, payloads, deliveries) => this.run(chan, payloads, deliveries),
     judge: (chan, error, attempt, outages) => this.verdict(chan, error, attempt, outages),
-    putAside: async (chan, delivery, payload, error, reason) => {
-      const letter = this.deadLetter(chan, delivery, payload, error, reason);
+    putAside: async (chan, delivery, payload, error) => {
+      const letter = this.deadLetter(chan, delivery, payload, error);
       // The message may have been for one group alone; its dead letter is not.
       const { [HEADERS.onlyGroup]: _, ...headers } = letter.headers;
       await this.publish(DEAD_LETTERS, letter, { headers, ...(letter.key && { key: letter.key }) });

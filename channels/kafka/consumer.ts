@@ -17,13 +17,7 @@ export interface Handling {
   run(chan: HubChannel, payloads: unknown[], deliveries: Delivery[]): Promise<Settled[]>;
   judge(chan: HubChannel, error: Error, attempt: number, outages: number): Verdict;
   /** Resolves when the dead letter is confirmed. */
-  putAside(
-    chan: HubChannel,
-    delivery: Delivery,
-    payload: unknown,
-    error: Error,
-    reason?: "NOT_JSON",
-  ): Promise<void>;
+  putAside(chan: HubChannel, delivery: Delivery, payload: unknown, error: Error): Promise<void>;
 }
 
 /** What became of one message. */
@@ -181,7 +175,7 @@ export class GroupConsumer {
       if (parsed.ok) {
         delivery.key ??= envelopeKey(parsed.payload);
         todo.push({ index, payload: parsed.payload, delivery });
-      } else fates[index] = await this.aside(chan, delivery, textOf(message), parsed.error, "NOT_JSON");
+      } else fates[index] = await this.aside(chan, delivery, textOf(message), parsed.error);
     }
     if (todo.length === 0) return fates;
     const slots = this.slotsOf(chan);
@@ -216,15 +210,9 @@ export class GroupConsumer {
     return { done: false, delay: verdict.delay, attempted: verdict.counts };
   }
 
-  private async aside(
-    chan: HubChannel,
-    delivery: Delivery,
-    payload: unknown,
-    error: Error,
-    reason?: "NOT_JSON",
-  ): Promise<Fate> {
+  private async aside(chan: HubChannel, delivery: Delivery, payload: unknown, error: Error): Promise<Fate> {
     try {
-      await this.handling.putAside(chan, delivery, payload, error, reason);
+      await this.handling.putAside(chan, delivery, payload, error);
       return DONE;
     } catch (failure) {
       const { correlationId } = (payload ?? {}) as { correlationId?: unknown };

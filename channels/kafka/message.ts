@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IHeaders, KafkaMessage, Message } from "kafkajs";
 import { isCommand, messageId, messageType, type MessageEnvelope } from "../../contracts/envelope";
-import { parseMessage, type Parsed } from "../base";
+import { notJson, parseMessage, type Parsed } from "../base";
 import type { PublishOptions } from "../types";
 
 /** Attributes of CloudEvents 1.0 are headers with this prefix (Kafka binding, binary mode). */
@@ -46,7 +46,7 @@ export function textOf({ value }: KafkaMessage): string {
  */
 export function decode(message: KafkaMessage): Parsed {
   if (message.value && !isUtf8(message.value))
-    return { ok: false, error: new Error("The message is not UTF-8.") };
+    return { ok: false, error: notJson("The message is not UTF-8.") };
   const parsed = parseMessage(textOf(message));
   if (!parsed.ok) return parsed;
   const enveloped =

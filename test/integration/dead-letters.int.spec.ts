@@ -207,6 +207,32 @@ describe("one letter", () => {
   });
 });
 
+describe("what comes over hub.dead-letters and is no dead letter", () => {
+  test.each<[string, unknown]>([
+    ["nothing", null],
+    ["an empty object", {}],
+    ["a letter without its error", { id: "a", kind: "event", channel: "hub.orders", service: "audit" }],
+  ])("is put aside itself, and holds up nobody: %s", async (_, message) => {
+    const marker = newId();
+    const given = message && { ...message, marker };
+    await hub.broker.publishEvent("hub.dead-letters", given, { key: marker });
+    const [letter] = await waitFor(async () => {
+      const found = await hub.admin.all<DeadLetterView>(
+        "/api/admin/dead-letters?channel=hub.dead-letters&reason=VALIDATION_ERROR",
+      );
+      const these = found.filter(({ key }) => key === marker);
+      return these.length > 0 && these;
+    });
+    expect(letter).toMatchObject({ service: "audit", type: "unknown", payload: given });
+
+    await hub.broker.sendCommand("payments.charge", { marker });
+    await waitFor(async () => {
+      const found = await hub.admin.all<DeadLetterView>("/api/admin/dead-letters?channel=payments.charge");
+      return found.some(({ payload }) => (payload as { marker?: string } | null)?.marker === marker);
+    });
+  });
+});
+
 describe("an edited message", () => {
   test("that breaks its contract is refused with the fields, and nothing moves", async () => {
     const found = await brokenCharge();

@@ -220,6 +220,22 @@ export function failureConformance(use: Use): void {
     expect(done).toEqual([1]);
   });
 
+  it("puts aside as its text what nests too deep for any store, and goes on with the next", async () => {
+    const hub = use();
+    const done: number[] = [];
+    const handler = (payload: unknown) => void done.push(numberOf(payload));
+    const node = await hub.node({ group: hub.group(), channel: hub.channel, handler });
+
+    const deep = `{"n":0,"deep":${"[".repeat(3_000)}${"]".repeat(3_000)}}`;
+    await hub.kit.publishRaw(hub.channel, deep);
+    await node.publish(hub.channel, { n: 1 }, { key: "k" });
+
+    const [letter] = await hub.deadLetters(1);
+    expect(letter).toMatchObject({ reason: "TOO_DEEP", payload: deep, type: "unknown" });
+    await hub.until(() => done.length === 1);
+    expect(done).toEqual([1]);
+  });
+
   it("retries through an outage of the store without counting it", async () => {
     const hub = use();
     const attempts: number[] = [];
