@@ -8,8 +8,6 @@ import {
   openPayment,
   recordCharge,
   recordRefund,
-  reconcile,
-  type BookEntry,
   type ChargeOutcome,
   type Payment,
 } from "../domain/payment";
@@ -20,14 +18,11 @@ import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
 import { within } from "../mixins/within";
 import { openProvider } from "../providers";
-import type { Query, StoreAdapter } from "../store/types";
+import type { StoreAdapter } from "../store/types";
+import { reconciler } from "./payments/reconciliation";
 
 /** How long a call to the provider may take before its outcome counts as unknown, in milliseconds. */
 const PROVIDER_TIMEOUT_MS = 2_500;
-const PAGE = 1_000;
-/** A payment may be between the provider's word and our book when it is read: only what stays is a mismatch. */
-const RECHECKS = 5;
-const RECHECK_MS = 200;
 
 const view = ({ _id: id, amount, currency, status, attempts, reason, createdAt }: Payment) => ({
   id,
@@ -108,40 +103,10 @@ export default defineService(({ broker, config, database }) => {
     await payments.change(orderId, cause, (state, now) => state && recordRefund(state, outcome, now));
   }
 
-  /** Some of the books: those of these orders, or a page of all. */
-  async function books(query: Query): Promise<BookEntry[]> {
-    const found = await payments.adapter.find({
-      query,
-      sort: "_id",
-      limit: PAGE,
-      fields: ["status", "amount"],
-    });
-    return found.map(({ _id: orderId, status, amount }) => ({ orderId, status, amount }));
-  }
-
-  /** The books against the provider's ledger, page by page. What was under way is looked at again. */
+  const reconciled = reconciler(payments.adapter, provider);
   async function reconciliation() {
-    const all: BookEntry[] = [];
-    for (let page = await books({}); page.length > 0;) {
-      all.push(...page);
-      page = page.length < PAGE ? [] : await books({ _id: { $gt: page.at(-1)?.orderId } });
-    }
-    const ledger: BookEntry[] = [];
-    for await (const page of provider.ledger()) ledger.push(...page);
-    let mismatches = reconcile(all, ledger);
-    for (let round = 0; round < RECHECKS && mismatches.length > 0; round++) {
-      await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
-      const ids = mismatches.map(({ orderId }) => orderId);
-      const [ours, theirs] = await Promise.all([books({ _id: { $in: ids } }), provider.entries(ids)]);
-      mismatches = reconcile(ours, theirs);
-    }
-    const refunds = all.filter(({ status }) => status === "refunded").length;
-    return {
-      orders: await broker.call<number>("orders.count"),
-      charges: all.filter(({ status }) => status === "succeeded").length + refunds,
-      refunds,
-      mismatches,
-    };
+    const books = await reconciled();
+    return { orders: await broker.call<number>("orders.count"), ...books };
   }
 
   return {

@@ -5,6 +5,7 @@ import { newId } from "../../contracts/ids";
 import { PROJECTIONS } from "../../domain/projections";
 import type { Projection } from "../../domain/projections/projection";
 import { atStart } from "../../mixins/background";
+import { othersFirst } from "../../mixins/others-first";
 import { newestFirst, type Page } from "../../mixins/paging";
 import { Sweep } from "../../mixins/sweep";
 import type { StoreAdapter, Update } from "../../store/types";
@@ -250,7 +251,7 @@ export class Replays {
   private async pause(replay: ReplayDoc, lease: Lease): Promise<void> {
     if (this.stopped) throw new Error("The node was stopped.");
     if (await lease.hold()) await this.save(replay);
-    await new Promise((resolve) => setImmediate(resolve));
+    await othersFirst();
   }
 
   private async save({ _id, ...replay }: ReplayDoc): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type Leaf,
   type Seal,
 } from "../../domain/seals";
+import { othersFirst } from "../../mixins/others-first";
 import { limitOf } from "../../mixins/paging";
 import { Sweep } from "../../mixins/sweep";
 import type { StoreAdapter } from "../../store/types";
@@ -54,8 +55,6 @@ const SEALS = 4;
 const PAGE = 20;
 
 const idOf = (number: number): string => String(number).padStart(12, "0");
-/** The embedded store answers at once: everything else on this node has its turn here. */
-const othersFirst = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const leafOf = (entry: Entry): Leaf => ({ id: entry._id, digest: digestOf(entry) });
 
 /**
