@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Browser } from "playwright-core";
+import type { APIResponse, Browser, Page, Route } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
 import type { Client, DeadLetterView, Page as PageOf, Session } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
@@ -70,6 +70,24 @@ async function deadLetter(admin: Client) {
     async () => (await admin.get<PageOf<DeadLetterView>>(`/api/admin/dead-letters?key=${id}`)).body.items[0],
   );
   return { customer, id, letter };
+}
+
+/** Holds back the next answer from `path`: `answered` when it is there, `letThrough()` until it was taken. */
+async function holdNext(page: Page, path: string) {
+  let hold = (_held: [Route, APIResponse]): void => undefined;
+  const answered = new Promise<[Route, APIResponse]>((resolve) => (hold = resolve));
+  await page.route(
+    ({ pathname, search }) => `${pathname}${search}`.startsWith(path),
+    async (route) => hold([route, await route.fetch()]),
+    { times: 1 },
+  );
+  const letThrough = async (): Promise<void> => {
+    const [route, response] = await answered;
+    await route.fulfill({ response });
+    // One more answer: by then the page has done what it does with the one before.
+    await page.evaluate("fetch('/health/live').then((answer) => answer.text())");
+  };
+  return { answered, letThrough };
 }
 
 describe("a customer", () => {
@@ -238,6 +256,20 @@ describe("a customer", () => {
     await facts.getByText("Refunded", { exact: true }).waitFor();
   });
 
+  test("sees the subscriptions of an order as they are, though an older answer comes later", async () => {
+    const { page, open, person } = await newcomer();
+    const { id } = await placed(person.client);
+    const { answered, letThrough } = await holdNext(page, "/api/subscriptions?");
+    await open(`/orders/${id}`);
+    await answered;
+    await page.locator(".live-dot[data-state=live]").waitFor();
+    await person.client.post(`/api/orders/${id}/cancel`);
+    const subscriptions = page.locator("section").filter({ hasText: "Subscriptions" });
+    await subscriptions.getByText("Cancelled", { exact: true }).waitFor();
+    await letThrough();
+    expect(await subscriptions.getByText("Cancelled", { exact: true }).count()).toBe(1);
+  });
+
   test("orders by the keyboard alone", async () => {
     const { page, open } = await newcomer();
     await open("/plans");
@@ -334,6 +366,27 @@ describe("an administrator", () => {
     await facts.getByText("Pending", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Back to now" }).click();
     await facts.getByText("Active", { exact: true }).waitFor();
+  });
+
+  test("sees the order as of the moment chosen last, though an older answer comes later", async () => {
+    const { id } = await placed((await signUp(hub.client)).client);
+    const { page, open } = await tabOf({ session: await adminSession() });
+    await open(`/admin/orders/${id}`);
+    await page.getByRole("button", { name: /^SubscriptionActivated/ }).waitFor();
+    const facts = page.locator(".order-facts");
+    const chooses = [
+      [() => page.getByRole("button", { name: "Back to now" }).click(), "Active"],
+      [() => page.getByLabel("Exact moment").fill("2020-01-01T00:00:00"), "Not yet"],
+    ] as const;
+    for (const [choose, text] of chooses) {
+      const { letThrough } = await holdNext(page, `/api/admin/orders/${id}?at=`);
+      await page.getByLabel("Step by step").press("Home");
+      await choose();
+      await page.getByLabel("Exact moment").blur();
+      await facts.getByText(text, { exact: true }).waitFor();
+      await letThrough();
+      expect(await facts.getByText(text, { exact: true }).count()).toBe(1);
+    }
   });
 
   test("is told in words that there is no such filter", async () => {

@@ -26,12 +26,15 @@ export function watchOrder(id, seen, { signal, path = "/api/orders" }) {
   let version = -1;
   let wait = FIRST_WAIT_MS;
   let timer = 0;
+  let run = 0;
 
   async function look() {
     clearTimeout(timer);
+    const mine = ++run;
+    const isOld = () => signal.aborted || mine !== run;
     try {
       const order = await api.get(`${path}/${id}`, { signal });
-      if (signal.aborted) return;
+      if (isOld()) return;
       if (order.version !== version) {
         version = order.version;
         wait = FIRST_WAIT_MS;
@@ -39,7 +42,7 @@ export function watchOrder(id, seen, { signal, path = "/api/orders" }) {
       }
       if (isSettled(order)) return;
     } catch (error) {
-      if (signal.aborted || (error instanceof ApiError && error.status === 404)) return;
+      if (isOld() || (error instanceof ApiError && error.status === 404)) return;
       wait = Math.max(wait, (error.retryAfter ?? 2) * 1_000);
     }
     timer = setTimeout(look, wait);

@@ -23,13 +23,18 @@ export function order({ params, signal }) {
   let card = null;
 
   async function show(order) {
+    if (order.version < latest.version) return;
     latest = order;
     put(facts, orderFacts(order));
     keepingFocus(actions, () => put(actions, canCancel(order) && cancelButton(order, cancelled)));
     card?.wake();
     put(lines, orderLines(order, await names));
-    if (order.status === "ACTIVE" || order.status === "CANCELLED") put(subscriptions, await started(order));
-    else put(subscriptions, h("p", { class: "muted small" }, "They start when the order is active."));
+    const given =
+      order.status === "ACTIVE" || order.status === "CANCELLED"
+        ? await started(order)
+        : h("p", { class: "muted small" }, "They start when the order is active.");
+    // Meanwhile a later version of the order may have been shown.
+    if (order === latest) put(subscriptions, given);
   }
 
   async function started(order) {

@@ -24,30 +24,31 @@ export function adminOrder({ params, query, signal }) {
   let latest = null;
   let entries = [];
 
-  async function draw(order) {
-    put(
-      facts,
-      orderFacts(order, [
-        ["User", idChip(order.userId, { label: "user id" })],
-        ["Version", String(order.version)],
-      ]),
-    );
-    put(lines, orderLines(order, await planNames()));
+  const names = planNames();
+  let run = 0;
+  // Answers may overtake each other; what is drawn is the moment that was chosen last.
+  async function show(at) {
+    const mine = ++run;
+    const isOld = () => signal.aborted || mine !== run;
+    try {
+      const order = at ? await api.get(path, { query: { at }, signal }) : latest;
+      const lineNames = await names;
+      if (isOld()) return;
+      put(
+        facts,
+        orderFacts(order, [
+          ["User", idChip(order.userId, { label: "user id" })],
+          ["Version", String(order.version)],
+        ]),
+      );
+      put(lines, orderLines(order, lineNames));
+    } catch (error) {
+      if (isOld()) return;
+      put(facts, error.status === 404 ? notYet() : errorState(error));
+      put(lines, h("p", { class: "muted small" }, "–"));
+    }
   }
-  const then = asOf({
-    start: query.at,
-    async show(at) {
-      if (!at) return draw(latest);
-      try {
-        const past = await api.get(path, { query: { at }, signal });
-        if (!signal.aborted) await draw(past);
-      } catch (error) {
-        if (signal.aborted) return;
-        put(facts, error.status === 404 ? notYet() : errorState(error));
-        put(lines, h("p", { class: "muted small" }, "–"));
-      }
-    },
-  });
+  const then = asOf({ start: query.at, show });
   const offer = () =>
     keepingFocus(actions, () =>
       put(
@@ -57,9 +58,10 @@ export function adminOrder({ params, query, signal }) {
       ),
     );
   const seen = (order) => {
+    if (order.version < latest.version) return;
     latest = order;
     offer();
-    if (!then.isPast()) void draw(order);
+    if (!then.isPast()) void show(null);
     card.wake();
   };
   const moved = (order) => {
