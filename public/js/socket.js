@@ -1,6 +1,8 @@
 import { io } from "/vendor/socket.io.esm.min.js";
 import { session } from "./session.js";
 
+const AGAIN_MS = 1_000;
+
 /**
  * The live line to the hub: `notification` with its detail, `connect` after each (re)connect, and `state`
  * with `live`, `waiting` or `off`.
@@ -32,14 +34,16 @@ class Live extends EventTarget {
     });
     socket.on("disconnect", (reason) => {
       this.#say("waiting");
-      // The server ended it and says why in `closing`; socket.io does not come back by itself then.
-      if (reason === "io server disconnect" && this.#socket === socket) void this.#again(socket);
+      // The server ends a line when its token does; socket.io does not come back by itself then.
+      if (reason === "io server disconnect") void this.#refresh(socket);
     });
     socket.on("connect_error", (error) => {
       this.#say("waiting");
       const code = error.data?.code;
       if (code === "BAD_CURSOR") this.#after = undefined;
-      if (code && this.#socket === socket) void this.#again(socket);
+      // Refused by the hub, not for want of a way to it: that socket.io tries again by itself.
+      if (code?.startsWith("TOKEN_")) void this.#refresh(socket);
+      else if (code) this.#again(socket);
     });
   }
 
@@ -50,13 +54,18 @@ class Live extends EventTarget {
   }
 
   // A token that ended: a new one, then the line again. Without one the session is over, and so is the line.
-  async #again(socket) {
+  async #refresh(socket) {
+    if (this.#socket !== socket) return;
     try {
       if (!(await session.refresh())) return;
     } catch {
       // The hub is away: the line is tried again below.
     }
-    setTimeout(() => this.#socket === socket && session.token && socket.connect(), 1_000);
+    this.#again(socket);
+  }
+
+  #again(socket) {
+    setTimeout(() => this.#socket === socket && session.token && socket.connect(), AGAIN_MS);
   }
 
   #say(state) {

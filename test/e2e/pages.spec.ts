@@ -325,6 +325,21 @@ describe("a customer", () => {
     expect(refreshes).toHaveLength(1);
   });
 
+  test("keeps the session as it is when the live line is refused, but not for its token", async () => {
+    const { page, open } = await newcomer();
+    const items = [{ id: "not of this hub", title: "Hello", read: true, createdAt: new Date() }];
+    await page.route("**/api/notifications?*", (route) => route.fulfill({ json: { items, next: null } }), {
+      times: 1,
+    });
+    const refreshes: string[] = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/api/auth/refresh")) refreshes.push(request.url());
+    });
+    await open("/plans");
+    await page.locator(".live-dot[data-state=live]").waitFor();
+    expect(refreshes).toEqual([]);
+  });
+
   test("sees the fields that the hub refuses", async () => {
     const { page, open } = await tabOf();
     const { email } = await signUp(hub.client);
