@@ -657,6 +657,34 @@ describe("every page", () => {
     expect(admin.errors).toEqual([]);
   });
 
+  test("keeps a message for as long as the keyboard or the pointer is in it", async () => {
+    const { page, open } = await tabOf();
+    await page.clock.install();
+    await open("/plans");
+    const say = (title: string) =>
+      page.evaluate(`import("/js/components/toast.js").then(({ toast }) => toast({ title: "${title}" }))`);
+    const dismiss = (title: string) => page.getByRole("button", { name: `Dismiss: ${title}` });
+
+    await say("Focused");
+    await say("Pointed at");
+    await say("Neither");
+    await dismiss("Focused").focus();
+    await dismiss("Pointed at").hover();
+    await page.clock.fastForward(60_000);
+    await dismiss("Neither").waitFor({ state: "detached" });
+    for (const title of ["Second", "Third", "Fourth"]) await say(title);
+    await dismiss("Second").waitFor({ state: "detached" });
+    expect(await page.locator(".toast").count()).toBe(4);
+    expect(await dismiss("Focused").and(page.locator(":focus")).count()).toBe(1);
+    expect(await dismiss("Pointed at").count()).toBe(1);
+
+    await page.locator("h1").focus();
+    await page.mouse.move(0, 0);
+    await page.clock.fastForward(60_000);
+    await page.locator(".toast").first().waitFor({ state: "detached" });
+    expect(await page.locator(".toast").count()).toBe(0);
+  });
+
   test("asks no other host", async () => {
     const { page, open } = await newcomer();
     const hosts = new Set<string>();

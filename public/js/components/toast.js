@@ -2,9 +2,13 @@ import { h } from "../dom.js";
 import { icon } from "./icon.js";
 
 const STAY_MS = 6_000;
+const LOOK_AGAIN_MS = 2_000;
 const MOST = 4;
 
-/** A message over the page, read out politely; it moves nothing and goes by itself. */
+/** Whether somebody reads it, or is about to press something in it. */
+const isHeld = (element) => element.matches(":hover, :focus-within");
+
+/** A message over the page, read out politely; it moves nothing and goes by itself, unless it is held. */
 export function toast({ title, body = "", href = null, tone = "" }) {
   const place = document.getElementById("toasts");
   const remove = () => element.remove();
@@ -20,9 +24,7 @@ export function toast({ title, body = "", href = null, tone = "" }) {
     ),
   );
   place.append(element);
-  while (place.children.length > MOST) place.firstChild.remove();
-  let timer = setTimeout(remove, STAY_MS);
-  // It stays while somebody reads it.
-  element.addEventListener("pointerenter", () => clearTimeout(timer));
-  element.addEventListener("pointerleave", () => (timer = setTimeout(remove, 2_000)));
+  while (place.children.length > MOST) [...place.children].find((old) => !isHeld(old)).remove();
+  const leave = () => (isHeld(element) ? setTimeout(leave, LOOK_AGAIN_MS) : remove());
+  setTimeout(leave, STAY_MS);
 }
