@@ -183,7 +183,9 @@ export class Replays {
       await this.save(replay);
       await lease.update({ $set: { generation }, $push: { old: live } });
     } catch (error) {
-      return this.fail(replay, lease, error as Error);
+      // With the lease renewed a switch that is still under way comes too late.
+      if (!(await lease.renew())) throw error;
+      return this.end(projection, replay, lease, error as Error);
     }
     await this.finish(projection, replay, lease);
   }
@@ -218,7 +220,10 @@ export class Replays {
     }
   }
 
-  private async fail(replay: ReplayDoc, lease: Lease, error: Error): Promise<void> {
+  /** Ends one that did not come to its own end. The switch may have been made and its answer lost: then it counts. */
+  private async end(projection: Projection, replay: ReplayDoc, lease: Lease, error: Error): Promise<void> {
+    const { generation } = await this.models.stateOf(projection);
+    if (generation === replay.generation) return this.finish(projection, replay, lease);
     Object.assign(replay, { status: "failed", error: error.message, endedAt: new Date().toISOString() });
     await this.save(replay);
     await lease.release({ $push: { old: replay.generation } });
@@ -274,17 +279,14 @@ export class Replays {
   }
 
   private async endFor(projection: Projection, state: ModelState): Promise<void> {
-    const { leaseBy = "", leaseUntil, generation, unbuilt } = state;
+    const { leaseBy = "", leaseUntil } = state;
     const lease = new Lease(this.models.states, projection.name, leaseBy, leaseUntil ?? 0);
     if (!(await lease.renew())) return;
     const replay = await this.docs.findById(leaseBy);
     if (!replay || replay.status !== "running") return lease.release();
     this.logger.warn(`The node that replayed ${projection.name} is gone.`);
-    if (generation === replay.generation) await this.finish(projection, replay, lease);
-    else {
-      await this.fail(replay, lease, new Error("Its node ended before it was done."));
-      if (unbuilt) await this.build(projection);
-    }
+    await this.end(projection, replay, lease, new Error("Its node ended before it was done."));
+    if ((await this.models.stateOf(projection)).unbuilt) await this.build(projection);
   }
 
   /** The lease on a projection, with a new generation; null while another replay has it. */
