@@ -1,3 +1,4 @@
+import { isDeeperThan, MAX_DEPTH } from "../contracts/depth";
 import { PayloadTooLargeError, ValidationError } from "../contracts/errors";
 import { saysTheWhole } from "../contracts/routes";
 import type { Request } from "./gateway";
@@ -24,6 +25,12 @@ export function expectBody({ method, headers, $alias }: Request): void {
     if (saysTheWhole(method)) throw missingBody();
   } else if (!JSON_TYPE.test(headers["content-type"] ?? ""))
     throw ValidationError.of("", "must be sent with Content-Type: application/json");
+}
+
+/** @throws ValidationError when it nests too deep to be handed on */
+export function checkBody({ body }: Request): void {
+  if (isDeeperThan(MAX_DEPTH, body))
+    throw ValidationError.of("", `must not nest deeper than ${MAX_DEPTH} levels`);
 }
 
 /** Options of the JSON parser, which sees what the headers do not tell. */

@@ -10,6 +10,8 @@ export interface Request extends IncomingMessage {
   /** The path without its query and its last slash. */
   parsedUrl?: string;
   $alias?: Alias;
+  /** As it was parsed. */
+  body?: unknown;
   $ctx?: Context<unknown, HttpMeta>;
 }
 

@@ -8,7 +8,7 @@ import { asyncapi } from "../contracts/asyncapi";
 import { newId } from "../contracts/ids";
 import { openapi } from "../contracts/openapi";
 import { ROUTES } from "../contracts/routes";
-import { expectBody, JSON_BODY } from "../mixins/body";
+import { checkBody, expectBody, JSON_BODY } from "../mixins/body";
 import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
 import { PROBES } from "../mixins/health-server";
@@ -133,6 +133,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
           mergeParams: false,
           bodyParsers: { json: JSON_BODY },
           admit,
+          onBeforeCall: (_ctx: Context, _route: object, req: Request) => checkBody(req),
           logging: false,
         },
         {

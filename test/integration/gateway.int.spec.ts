@@ -1,6 +1,7 @@
 import { request, type OutgoingHttpHeaders } from "node:http";
+import { newId } from "../../contracts/ids";
 import { needsBody, ROUTES } from "../../contracts/routes";
-import type { Answer, Client, Problem } from "../support/client";
+import type { Answer, Client, Page, Problem } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { VISA } from "../support/orders";
 import { signUp } from "../support/people";
@@ -79,6 +80,14 @@ describe("a body", () => {
       expectProblem(await user.send("POST", "/api/orders", text, JSON_BODY), 400, "VALIDATION_ERROR");
     },
   );
+
+  test.each(["/api/orders", "/api/auth/login"])("that nests too deep for %s is a 400", async (path) => {
+    const deep = "[".repeat(50_000) + "]".repeat(50_000);
+    const headers = { ...JSON_BODY, "idempotency-key": newId() };
+    expectProblem(await user.send("POST", path, deep, headers), 400, "VALIDATION_ERROR");
+    const field = `{"planId":${"[".repeat(70)}${"]".repeat(70)}}`;
+    expectProblem(await user.send("POST", path, field, headers), 400, "VALIDATION_ERROR");
+  });
 
   test("that cannot be read is told to nobody who may not make the call", async () => {
     expectProblem(await hub.guest.send("POST", "/api/orders", "{", JSON_BODY), 401, "TOKEN_MISSING");
@@ -207,6 +216,15 @@ describe("a query", () => {
     ["/api/admin/orders/none?at=noon", "VALIDATION_ERROR"],
   ])("%s is a 400 %s", async (path, code) => {
     expectProblem(await hub.admin.get(path), 400, code);
+  });
+
+  test("of the audit finds what it names, whatever else it has", async () => {
+    const all = await hub.admin.get<Page<unknown>>("/api/admin/audit?limit=1");
+    expect(all.body.items).toHaveLength(1);
+    for (const more of ["source[$ne]=plans", "$or[0][source]=none", "$where=1", "_id=none"]) {
+      const { status, body } = await hub.admin.get<Page<unknown>>(`/api/admin/audit?limit=1&${more}`);
+      expect([status, body.items]).toEqual([200, all.body.items]);
+    }
   });
 
   test("of an empty cursor starts from the beginning", async () => {
