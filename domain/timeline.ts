@@ -1,4 +1,4 @@
-import type { HubEvent } from "../contracts/events";
+import { EVENTS, type HubEvent } from "../contracts/events";
 import { noticeId } from "./notification";
 import { chargeId, refundId, type Order } from "./order";
 
@@ -73,6 +73,19 @@ export function timelineOf(order: Order, events: readonly HubEvent[]): Timeline 
   const rank = { request: 0, command: 2, event: 1, notification: 3 };
   entries.sort((a, b) => a.at.localeCompare(b.at) || rank[a.kind] - rank[b.kind]);
   return { orderId, correlationId, entries };
+}
+
+/** What operators alone may know of an order's events: which of them did it, and how fraud is scored. */
+const UNTOLD = new Set(["by", "score", "reasons"]);
+
+/** The events of an order as its owner may see them: without what goes on inside the hub. */
+export function forOwner(events: readonly HubEvent[]): HubEvent[] {
+  return events
+    .filter(({ eventType }) => EVENTS[eventType]?.topic !== "hub.system")
+    .map((event) => {
+      const data = Object.fromEntries(Object.entries(event.data).filter(([name]) => !UNTOLD.has(name)));
+      return { ...event, data } as HubEvent;
+    });
 }
 
 /** An event as a step of a journey. */

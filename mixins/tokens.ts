@@ -97,6 +97,16 @@ export class TokenSigner {
 
 const CACHE = 10_000;
 
+/** The key that a token says it was signed with. */
+function keyIdOf(token: string): string {
+  try {
+    return jwt.decode(token, { complete: true })?.header.kid ?? "";
+  } catch {
+    // Its payload is not the JSON that its header says.
+    return "";
+  }
+}
+
 /** Verifies access tokens; remembers those that were good until they end, so that a verification is paid once. */
 export class TokenVerifier {
   private keys = new Map<string, KeyObject>();
@@ -119,7 +129,7 @@ export class TokenVerifier {
   }
 
   private async check(token: string): Promise<AccessClaims> {
-    const kid = jwt.decode(token, { complete: true })?.header.kid ?? "";
+    const kid = keyIdOf(token);
     if (!this.keys.has(kid)) await this.load();
     const key = this.keys.get(kid);
     if (!key) throw new UnauthorizedError("TOKEN_INVALID", "The access token is not one of this hub.");

@@ -241,7 +241,7 @@ export default defineService(({ broker, config, database }) => {
       };
     });
     if (!user || user.deletedAt) throw new NotFoundError("user");
-    // Listed last: whoever is on the list is an administrator, so it never counts one who is none.
+    // Listed last: until the change is stored there is no administrator to count.
     if (role === "admin") await enterRoster(userId);
     else if (user.tokensEndedAt) tellRevoked(ofUser(user));
     return view(user);
@@ -254,8 +254,13 @@ export default defineService(({ broker, config, database }) => {
   async function leaveRoster(userId: string): Promise<void> {
     const others = { _id: ROSTER, ids: userId, "ids.1": { $exists: true } };
     const [left] = await rosters.updateEach([{ query: others, update: { $pull: { ids: userId } } }]);
-    if (left) return;
-    if ((await rosters.findById(ROSTER))?.ids.includes(userId))
+    const { ids = [] } = (await rosters.findById(ROSTER)) ?? {};
+    if (left) {
+      // Who was demoted while still being promoted may be listed, and counts for nobody.
+      if ((await users.adapter.findByIds(ids)).some(({ role }) => role === "admin")) return;
+      await enterRoster(userId);
+    }
+    if (left || ids.includes(userId))
       throw new ConflictError("LAST_ADMIN", "The last administrator can be neither demoted nor deleted.");
   }
 

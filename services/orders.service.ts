@@ -42,7 +42,7 @@ import {
   type Order,
   type OrderLine,
 } from "../domain/order";
-import { timelineOf } from "../domain/timeline";
+import { forOwner, timelineOf } from "../domain/timeline";
 import { aggregates, Aggregates, clock } from "../mixins/aggregates";
 import { defineService, listener } from "../mixins/hub";
 import { countedOnce } from "../mixins/numbers";
@@ -347,9 +347,11 @@ export default defineService(({ broker, config }) => {
       get: async (ctx: HttpContext) => view(await own(ctx)),
       cancel: async (ctx: HttpContext) => cancel(ctx, (await own(ctx))._id, "user"),
       timeline: async (ctx: HttpContext) => {
-        const order = callerOf(ctx).role === "admin" ? await orders.get(idOf(ctx)) : await own(ctx);
+        const isAdmin = callerOf(ctx).role === "admin";
+        const order = isAdmin ? await orders.get(idOf(ctx)) : await own(ctx);
         if (!order) throw new NotFoundError("order");
-        return timelineOf(order, await ctx.call<HubEvent[], object>("audit.ofOrder", { orderId: order._id }));
+        const events = await ctx.call<HubEvent[], object>("audit.ofOrder", { orderId: order._id });
+        return timelineOf(order, isAdmin ? events : forOwner(events));
       },
       subscriptions: async (ctx: HttpContext) => {
         const query = queryOf(ctx, PageQuery);

@@ -74,6 +74,17 @@ describe("roles", () => {
     expect((await hub.admin.get("/api/admin/users")).status).toBe(200);
   });
 
+  test("who is listed as an administrator and is none leaves the last one in office", async () => {
+    const me = (await hub.admin.get<UserView>("/api/auth/me")).body.id;
+    const { id } = await signUp(hub.guest);
+    const rosters = hub.broker.hub.database.adapter<{ _id: string }>({ name: "rosters" });
+    await rosters.updateEach([{ query: { _id: "admins" }, update: { $addToSet: { ids: id } } }]);
+    for (const answer of [await setRole(me, "user"), await hub.admin.delete(`/api/admin/users/${me}`)])
+      expect([answer.status, answer.body.code]).toEqual([409, "LAST_ADMIN"]);
+    expect((await setRole(id, "user")).status).toBe(200);
+    expect((await hub.admin.get("/api/admin/users")).status).toBe(200);
+  });
+
   test("two administrators cannot demote each other at once", async () => {
     const other = await promoted();
     const me = (await hub.admin.get<UserView>("/api/auth/me")).body.id;

@@ -1,7 +1,7 @@
 import type { HubEvent } from "../../../contracts/events";
 import { noticeId } from "../../../domain/notification";
 import { chargeId, refundId } from "../../../domain/order";
-import { timelineOf } from "../../../domain/timeline";
+import { forOwner, timelineOf } from "../../../domain/timeline";
 import { at, fact, newOrder, orderAfter } from "./facts";
 
 const event = (eventType: string, seconds: number, own: object = {}): HubEvent =>
@@ -81,3 +81,18 @@ test.each([["NotificationSent"], ["NotificationFailed"]])(
     ]);
   },
 );
+
+test("given what operators did and how fraud was scored, an order's owner does not see it", () => {
+  const events = [
+    event("OrderRejected", 1, { data: { orderId: "order-1", score: 0.9, reasons: ["TOTAL"], total: 1 } }),
+    event("ErrorOccurred", 2, { data: { orderId: "order-1", nodeId: "node-1" } }),
+    event("DeadLetterDiscarded", 3, { data: { orderId: "order-1", by: "admin-1", reason: "a remark" } }),
+    event("OrderNudged", 4, { data: { orderId: "order-1", by: "admin-1", owes: "payments" } }),
+    event("NewerThanWe", 5),
+  ];
+  expect(forOwner(events).map(({ eventType, data }) => ({ eventType, data }))).toEqual([
+    { eventType: "OrderRejected", data: { orderId: "order-1", total: 1 } },
+    { eventType: "OrderNudged", data: { orderId: "order-1", owes: "payments" } },
+    { eventType: "NewerThanWe", data: { orderId: "order-1" } },
+  ]);
+});

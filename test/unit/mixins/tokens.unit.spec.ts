@@ -47,6 +47,14 @@ test("a token that our public key was made the password of is not valid", async 
   expect(await code(verifierOf(signer).verify(forged))).toBe("TOKEN_INVALID");
 });
 
+test.each(["", "none", '{"typ":"JWT","alg":"ES256"}', '{"typ":"JWT"', "null"])(
+  "a made-up token is not valid: %j, and a payload that is no JSON",
+  async (header) => {
+    const made = [header, "no JSON", "x"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+    expect(await code(verifierOf(signer).verify(made))).toBe("TOKEN_INVALID");
+  },
+);
+
 test("a token expires, also one that is remembered", async () => {
   const short = new TokenSigner(makePrivateKey(), 1);
   const verifier = verifierOf(short);
