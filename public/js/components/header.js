@@ -32,9 +32,14 @@ export function header(element) {
     ),
   );
 
+  // What is drawn for a user listens beyond itself, until it is drawn anew.
+  let drawn = new AbortController();
   const drawUser = () => {
+    drawn.abort();
+    drawn = new AbortController();
+    const { signal } = drawn;
     put(nav, links());
-    put(end, session.user ? [liveDot(), bell(), toggle, userMenu()] : [toggle, signUp()]);
+    put(end, session.user ? [liveDot(signal), bell(signal), toggle, userMenu(signal)] : [toggle, signUp()]);
   };
   session.addEventListener("user", drawUser);
   drawUser();
@@ -60,7 +65,7 @@ function links() {
   return entries.map(([href, text]) => h("a", { href, dataset: { under: href.slice(1) } }, text));
 }
 
-function liveDot() {
+function liveDot(signal) {
   const text = h("span");
   const dot = h("span", { class: "live-dot" }, text);
   const draw = () => {
@@ -69,12 +74,12 @@ function liveDot() {
     dot.title = title;
     text.textContent = short;
   };
-  live.addEventListener("state", draw);
+  live.addEventListener("state", draw, { signal });
   draw();
   return dot;
 }
 
-function bell() {
+function bell(signal) {
   const count = h("span", { class: "count", hidden: true, "aria-hidden": "true" });
   const link = h("a", { class: "icon-btn", href: "#/notifications" }, icon("bell"), count);
   const draw = () => {
@@ -83,14 +88,14 @@ function bell() {
     count.textContent = unread > 99 ? "99+" : String(unread);
     link.setAttribute("aria-label", unread ? `Notifications, ${unread} unread` : "Notifications");
   };
-  notifications.addEventListener("change", draw);
+  notifications.addEventListener("change", draw, { signal });
   draw();
   return link;
 }
 
 const signUp = () => h("a", { class: "btn primary", href: "#/sign-up" }, "Sign up");
 
-function userMenu() {
+function userMenu(signal) {
   const { user } = session;
   const leave = () => {
     session.end();
@@ -123,7 +128,7 @@ function userMenu() {
     "focusout",
     (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && close(),
   );
-  document.addEventListener("click", (event) => !menu.contains(event.target) && close());
-  addEventListener("hashchange", close);
+  document.addEventListener("click", (event) => !menu.contains(event.target) && close(), { signal });
+  addEventListener("hashchange", close, { signal });
   return menu;
 }
