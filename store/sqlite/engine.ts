@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from "@photostructure/sqlite";
 import { ConfigError, StoreUnavailableError } from "../../contracts/errors";
@@ -43,7 +43,8 @@ export class SqliteEngine {
     private readonly file: string,
   ) {
     try {
-      makeFolder(resolve(dataDir));
+      makeFolder(resolve(dataDir), 0o700);
+      keepPrivate(file);
       this.db = new DatabaseSync(file);
     } catch (error) {
       throw new ConfigError(`DATA_DIR: cannot write to ${dataDir}: ${(error as Error).message}`);
@@ -167,13 +168,32 @@ function storeError(error: unknown): unknown {
 }
 
 /** With those above it. Node's own `recursive` never ends where a file system says that a folder is not there. */
-function makeFolder(path: string): void {
+function makeFolder(path: string, mode?: number): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   try {
-    mkdirSync(path);
+    mkdirSync(path, mode);
   } catch (error) {
     // Another process may have made it meanwhile.
     if (!existsSync(path)) throw error;
   }
+}
+
+/**
+ * The key that signs tokens and the hashes of passwords are in it: only the hub's own user may read it. The files
+ * that SQLite makes beside it get its mode.
+ */
+function keepPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  // Those of an earlier version, also one that was killed.
+  for (const path of [file, `${file}-wal`, `${file}-shm`, `${file}-journal`])
+    try {
+      chmodSync(path, 0o600);
+    } catch {
+      // It is not there, or its file system has no such modes.
+    }
 }

@@ -1,6 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -113,6 +121,50 @@ describe("store: sqlite, the file", () => {
     expect(await two.ping()).toBe(false);
     await expect(there.find()).rejects.toThrow(StoreUnavailableError);
     await expect(there.insert({ _id: "b" })).rejects.toThrow(StoreUnavailableError);
+  });
+
+  describe("holds secrets", () => {
+    const modeOf = (...path: string[]): number => statSync(join(...path)).mode & 0o777;
+    let umask: number;
+    beforeEach(() => (umask = process.umask(0o022)));
+    afterEach(() => {
+      process.umask(umask);
+      jest.restoreAllMocks();
+    });
+
+    it("so nobody else may read it, or look into the folder that was made for it", async () => {
+      const dataDir = join(newFolder(), "above", "data");
+      const database = openSqliteDatabase({ dataDir });
+      await database.ping();
+      expect(modeOf(dataDir)).toBe(0o700);
+      expect(modeOf(dataDir, "..")).toBe(0o755);
+      const files = readdirSync(dataDir);
+      expect(files).toContain("hub.sqlite-wal");
+      expect(files.map((file) => [file, modeOf(dataDir, file)])).toEqual(files.map((file) => [file, 0o600]));
+      await database.close();
+      expect(modeOf(dataDir, "hub.sqlite")).toBe(0o600);
+    });
+
+    it("so files that others could read are closed to them, and the folder is left as it is", async () => {
+      const dataDir = newFolder();
+      chmodSync(dataDir, 0o750);
+      const files = ["hub.sqlite", "hub.sqlite-wal"];
+      for (const file of files) writeFileSync(join(dataDir, file), "", { mode: 0o644 });
+      const database = openSqliteDatabase({ dataDir });
+      await database.ping();
+      expect(files.map((file) => modeOf(dataDir, file))).toEqual([0o600, 0o600]);
+      expect(modeOf(dataDir)).toBe(0o750);
+      await database.close();
+    });
+
+    it("and opens where a file system has no modes", async () => {
+      jest.spyOn(fs, "chmodSync").mockImplementation(() => {
+        throw Object.assign(new Error("EPERM: operation not permitted"), { code: "EPERM" });
+      });
+      const database = openSqliteDatabase({ dataDir: newFolder() });
+      expect(await database.ping()).toBe(true);
+      await database.close();
+    });
   });
 
   it("tells in one line when the folder cannot be used", () => {
