@@ -27,7 +27,7 @@ interface Stats {
   outbox: { pending: number; oldestSeconds: number };
   stuck: number;
   deadLetters: number;
-  /** By consumer group, as the gateway that answers sees them. */
+  /** By consumer group, over the whole mesh. */
   lag: Record<string, number>;
 }
 interface OrderRow {
@@ -91,7 +91,7 @@ function statsOf({ orders, stuck, deadLetters, outbox, lag }: Stats, draw: Draw)
         ["orders with unsent messages", outbox.pending, oldest],
       ],
     ),
-    "Lag of the consumer groups on the gateway's node",
+    "Lag of the consumer groups",
     draw(["group", "messages"], Object.entries(lag)),
   ].join("\n");
 }
