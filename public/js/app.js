@@ -19,7 +19,7 @@ document.getElementById("skip").addEventListener("click", (event) => {
 
 const TONES = { PaymentFailed: "bad", OrderRejected: "bad", SubscriptionActivated: "good" };
 notifications.addEventListener("arrival", ({ detail: { title, body, orderId, type } }) => {
-  toast({ title, body, href: orderId && `#/orders/${orderId}`, tone: TONES[type] });
+  toast({ title, body, href: `#/orders/${orderId}`, tone: TONES[type] });
 });
 
 const offline = document.getElementById("offline");

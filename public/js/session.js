@@ -33,7 +33,7 @@ class Session extends EventTarget {
 
   /** Takes the answer of register or login. */
   start(answer) {
-    this.#write(toState(answer, answer.user));
+    this.#write(toState(answer));
   }
 
   /** Takes a newer copy of the user, as `GET /api/auth/me` gives it. Another tab may have newer tokens. */
@@ -74,8 +74,7 @@ class Session extends EventTarget {
     if (last?.spent === stored.refreshToken) return this.#write(last.state);
     const response = await post("/api/auth/refresh", { refreshToken: stored.refreshToken });
     if (response.ok) {
-      const answer = await response.json();
-      const state = toState(answer, answer.user ?? stored.user);
+      const state = toState(await response.json());
       await keepRotation(stored.refreshToken, state);
       // Signed out meanwhile: that stays so.
       return read() ? this.#write(state) : this.#adopt(null);
@@ -113,7 +112,7 @@ class Session extends EventTarget {
   }
 }
 
-function toState({ accessToken, refreshToken, expiresIn }, user) {
+function toState({ accessToken, refreshToken, expiresIn, user }) {
   const ttl = expiresIn * 1000;
   return { accessToken, refreshToken, ttl, expiresAt: Date.now() + ttl, user };
 }

@@ -327,7 +327,9 @@ describe("a customer", () => {
 
   test("keeps the session as it is when the live line is refused, but not for its token", async () => {
     const { page, open } = await newcomer();
-    const items = [{ id: "not of this hub", title: "Hello", read: true, createdAt: new Date() }];
+    const items = [
+      { id: "not of this hub", orderId: "none", title: "Hello", read: true, createdAt: new Date() },
+    ];
     await page.route("**/api/notifications?*", (route) => route.fulfill({ json: { items, next: null } }), {
       times: 1,
     });

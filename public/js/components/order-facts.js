@@ -3,8 +3,6 @@ import { money, sentence, time } from "../format.js";
 import { badge, refundBadge } from "./badge.js";
 import { idChip } from "./id.js";
 
-const REFUND = { none: "None", pending: "Under way", done: "Done" };
-
 /** What an order is now, as a row of facts; each fact keeps its place whatever it says. */
 export const orderFacts = (order, extra = []) =>
   h(
@@ -14,7 +12,7 @@ export const orderFacts = (order, extra = []) =>
       ["Status", badge(order.status)],
       ["Total", h("strong", null, money(order.total))],
       ["Reason", order.reason ? sentence(order.reason) : "–"],
-      ["Refund", refundBadge(order.refund) ?? REFUND[order.refund] ?? "–"],
+      ["Refund", refundBadge(order.refund) ?? (order.refund ? "None" : "–")],
       ["Placed", time(order.createdAt)],
       ["Last change", time(order.updatedAt)],
       ["Order id", idChip(order.id, { label: "order id" })],
@@ -32,8 +30,7 @@ export const orderLines = (order, names) =>
         "li",
         null,
         h("span", null, `${names.get(item.planId) ?? item.planId} × ${item.quantity}`),
-        item.unitPrice &&
-          h("span", null, money({ ...item.unitPrice, amount: item.unitPrice.amount * item.quantity })),
+        h("span", null, money({ ...item.unitPrice, amount: item.unitPrice.amount * item.quantity })),
       ),
     ),
     h("li", { class: "total" }, h("span", null, "Total"), h("span", null, money(order.total))),

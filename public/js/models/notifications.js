@@ -22,7 +22,7 @@ class Notifications extends EventTarget {
     return [...this.#byId.values()].reverse();
   }
   get unread() {
-    return this.items.filter((item) => !isRead(item)).length;
+    return this.items.filter((item) => !item.read).length;
   }
 
   /** Starts for the user that is signed in, or stops when nobody is. */
@@ -54,7 +54,7 @@ class Notifications extends EventTarget {
   }
 
   async markRead(item) {
-    if (isRead(item)) return;
+    if (item.read) return;
     this.#byId.set(item.id, { ...item, read: true });
     this.#changed();
     await api.post(`/api/notifications/${encodeURIComponent(item.id)}/read`);
@@ -89,7 +89,5 @@ class Notifications extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
-
-export const isRead = (item) => Boolean(item.read ?? item.readAt);
 
 export const notifications = new Notifications();

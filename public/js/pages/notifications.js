@@ -3,7 +3,7 @@ import { time } from "../format.js";
 import { keepingFocus } from "../components/focus.js";
 import { pageHead } from "../components/page-head.js";
 import { emptyState, errorState, skeleton } from "../components/states.js";
-import { isRead, notifications } from "../models/notifications.js";
+import { notifications } from "../models/notifications.js";
 
 export function notificationsPage({ signal }) {
   const list = h("ul", { class: "notes", "aria-label": "Notifications, newest first" });
@@ -37,7 +37,7 @@ export function notificationsPage({ signal }) {
 }
 
 function row(item) {
-  const read = isRead(item);
+  const { read } = item;
   return h(
     "li",
     { class: `note${read ? "" : " unread"}` },
@@ -48,13 +48,11 @@ function row(item) {
         "p",
         null,
         !read && h("span", { class: "sr-only" }, "Unread: "),
-        item.orderId
-          ? h(
-              "a",
-              { class: "row-title", href: `#/orders/${item.orderId}`, onclick: () => readQuietly(item) },
-              item.title,
-            )
-          : h("strong", null, item.title),
+        h(
+          "a",
+          { class: "row-title", href: `#/orders/${item.orderId}`, onclick: () => readQuietly(item) },
+          item.title,
+        ),
       ),
       h("p", { class: "muted small" }, item.body),
     ),

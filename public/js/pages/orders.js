@@ -69,7 +69,7 @@ export function orders({ signal }) {
   // One that was placed elsewhere comes on top; one that is on a page that is not shown yet stays there.
   const arrived = async ({ orderId }) => {
     if (oldest === null) return table.reload();
-    if (!orderId || table.has(orderId)) return;
+    if (table.has(orderId)) return;
     const order = await api.get(`/api/orders/${encodeURIComponent(orderId)}`, { signal });
     if (isOlder(order, oldest) || table.has(order.id)) return;
     table.prepend(order);

@@ -44,7 +44,7 @@ function card(plan) {
 }
 
 /** Seats that can still be had, or null when there is no limit (or it is not told). */
-export const seatsLeft = (plan) => plan.available ?? plan.seatsLeft ?? (plan.seats === 0 ? 0 : null);
+export const seatsLeft = (plan) => plan.available ?? (plan.seats === 0 ? 0 : null);
 
 export function seatsText(plan) {
   const left = seatsLeft(plan);

@@ -9,18 +9,6 @@ import { dataTable } from "../components/table.js";
 import { planNames } from "../models/plans.js";
 import { live } from "../socket.js";
 
-/** The columns of subscriptions, on this page and on an order's. */
-export const subscriptionColumns = (names) => [
-  {
-    label: "Plan",
-    lead: true,
-    cell: (s) => h("span", { class: "row-title" }, names().get(s.planId) ?? s.planId),
-  },
-  { label: "Seats", class: "num", cell: (s) => String(s.quantity) },
-  { label: "Status", cell: (s) => badge(s.status) },
-  { label: "Paid until", cell: (s) => time(s.currentPeriodEnd, { dateOnly: true }) },
-];
-
 export function subscriptions({ signal }) {
   let names = new Map();
   const table = dataTable({
@@ -36,7 +24,14 @@ export function subscriptions({ signal }) {
       h("a", { class: "btn primary", href: "#/plans" }, "Choose a plan"),
     ),
     columns: [
-      ...subscriptionColumns(() => names),
+      {
+        label: "Plan",
+        lead: true,
+        cell: (s) => h("span", { class: "row-title" }, names.get(s.planId) ?? s.planId),
+      },
+      { label: "Seats", class: "num", cell: (s) => String(s.quantity) },
+      { label: "Status", cell: (s) => badge(s.status) },
+      { label: "Paid until", cell: (s) => time(s.currentPeriodEnd, { dateOnly: true }) },
       { label: "Order", cell: (s) => h("a", { href: `#/orders/${s.orderId}` }, "Open order") },
       { label: "Id", cell: (s) => idChip(s.id, { label: "subscription id" }) },
     ],

@@ -43,7 +43,7 @@ export function deadLetters({ query, signal }) {
       { label: "Status", cell: (letter) => badge(letter.status) },
       { label: "Reason", cell: (letter) => h("code", null, letter.reason) },
       { label: "Service", cell: (letter) => letter.service },
-      { label: "Failures", class: "num", cell: (letter) => number(letter.failures ?? 1) },
+      { label: "Failures", class: "num", cell: (letter) => number(letter.failures) },
       { label: "Failed", cell: (letter) => time(letter.failedAt) },
       { label: "Key", cell: (letter) => idChip(letter.key, { label: "key" }) },
       {

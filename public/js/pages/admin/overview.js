@@ -43,7 +43,7 @@ export function overview({ signal }) {
     put(notice);
     showTiles(tiles, stats);
     put(statuses, byStatus(stats.orders));
-    put(lag, byGroup(stats.lag ?? {}));
+    put(lag, byGroup(stats.lag));
     put(days, revenueByDay(stats.dashboard.days));
     put(plans, revenueByPlan(stats.dashboard.plans, names));
     put(failures, failuresByReason(stats.dashboard.failures));
@@ -122,10 +122,9 @@ function tile(label, href = null) {
   };
 }
 
-function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuck, dashboard }) {
+function showTiles(tiles, { orders, revenue, outbox, lag, deadLetters, stuck, dashboard }) {
   const total = sum(Object.values(orders));
   const behind = sum(Object.values(lag));
-  const stuckCount = Array.isArray(stuck) ? stuck.length : stuck;
   const open = orders.PENDING ?? 0;
   tiles.orders.show(number(total), { note: `${number(open)} pending`, measure: total });
   tiles.revenue.show(revenue.length ? money(revenue[0]) : "–", {
@@ -135,8 +134,8 @@ function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuc
   const { text, note } = conversionOf(dashboard.conversion);
   tiles.conversion.show(text, { note, measure: dashboard.conversion.rate });
   tiles.outbox.show(number(outbox.pending), {
-    note: outbox.pending ? `oldest ${duration((outbox.oldestSeconds ?? 0) * 1000)}` : "everything is sent",
-    bad: (outbox.oldestSeconds ?? 0) > 30,
+    note: outbox.pending ? `oldest ${duration(outbox.oldestSeconds * 1000)}` : "everything is sent",
+    bad: outbox.oldestSeconds > 30,
     measure: outbox.pending,
   });
   tiles.lag.show(number(behind), { note: `${Object.keys(lag).length} groups`, measure: behind });
@@ -145,10 +144,10 @@ function showTiles(tiles, { orders, revenue, outbox, lag = {}, deadLetters, stuc
     bad: deadLetters > 0,
     measure: deadLetters,
   });
-  tiles.stuck.show(number(stuckCount), {
-    note: stuckCount ? "longer than their deadline" : "none",
-    bad: stuckCount > 0,
-    measure: stuckCount,
+  tiles.stuck.show(number(stuck), {
+    note: stuck ? "longer than their deadline" : "none",
+    bad: stuck > 0,
+    measure: stuck,
   });
 }
 

@@ -22,8 +22,7 @@ export function replays({ signal }) {
   const table = dataTable({
     caption: "Replays, newest first",
     signal,
-    load: ({ after }) =>
-      api.get("/api/admin/replays", { query: { after }, signal }).then((page) => ({ next: null, ...page })),
+    load: ({ after }) => api.get("/api/admin/replays", { query: { after }, signal }),
     onload: (items) =>
       items
         .filter((item) => item.status === "running")

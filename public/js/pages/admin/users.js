@@ -24,7 +24,7 @@ export function users({ signal }) {
           h(
             "span",
             null,
-            h("span", { class: "row-title" }, user.email ?? "erased"),
+            h("span", { class: "row-title" }, user.email),
             user.name && h("span", { class: "muted" }, ` ${user.name}`),
           ),
       },
@@ -46,9 +46,9 @@ export function users({ signal }) {
   const actions = (user) => {
     const isAdmin = user.role === "admin";
     const role = isAdmin ? "user" : "admin";
-    const name = user.email ?? user.id;
+    const name = user.email;
     return [
-      button(isAdmin ? "Make user" : "Make admin", `${name}`, "btn small", () =>
+      button(isAdmin ? "Make user" : "Make admin", name, "btn small", () =>
         confirmDialog({
           title: isAdmin ? `Make ${name} a plain user?` : `Make ${name} an administrator?`,
           text: isAdmin
@@ -58,7 +58,7 @@ export function users({ signal }) {
           danger: isAdmin,
           act: async () => {
             const changed = await api.patch(path(user), { role });
-            table.update({ ...user, role, ...changed });
+            table.update(changed);
             toast({ title: "Role changed", body: `${name} is now ${role}.`, tone: "good" });
             if (user.id === session.user.id) session.setUser({ ...session.user, role });
           },
