@@ -56,6 +56,12 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
   const limit = new RequestLimit(config);
   const logger = broker.getLogger("api");
   let sockets: Sockets | null = null;
+  /** Answers that are still to be sent. */
+  const open = new Set<ServerResponse>();
+  let draining = false;
+
+  /** Its connection ends with this answer: nothing more comes in over it. */
+  const closeAfter = (res: ServerResponse): void => void (res.shouldKeepAlive = false);
 
   /** Who asks, how much they may ask, whether they may ask this, and whether its body can be read. */
   async function admit(ctx: Context<unknown, HttpMeta>, req: Request): Promise<void> {
@@ -120,7 +126,13 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
         res.setHeader("X-Correlation-Id", options.requestID);
         // Here and not in `use`, which moleculer-web leaves out for static files.
         securityHeaders(req, res, () => undefined);
-        res.once("close", requests.begin());
+        const answered = requests.begin();
+        open.add(res);
+        res.once("close", () => {
+          open.delete(res);
+          answered();
+        });
+        if (draining) closeAfter(res);
         const route = (): string => req.$alias?.fullPath ?? "none";
         metrics.observe(req, res, route);
         if (tracing) options.meta = traceRequest(tracing, req, res, options.requestID, route);
@@ -165,9 +177,11 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
       onError: (req: Request, res: ServerResponse, error: unknown) => fail(req, res, error),
     },
     methods: {
-      /** Takes no new connections and lets the requests under way end, `DRAIN_MS` at most. */
+      /** Takes no new connections, and ends each with the request that is under way; `DRAIN_MS` at most. */
       async drain() {
         const { server } = this as unknown as { server: Server };
+        draining = true;
+        open.forEach(closeAfter);
         sockets?.close();
         const closed = new Promise<void>((resolve) => server.close(() => resolve()));
         server.closeIdleConnections();
