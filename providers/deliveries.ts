@@ -112,23 +112,38 @@ function notReached(error: Error): TransientError {
   return new TransientError("WEBHOOK_NOT_REACHED", `The webhook was not reached: ${why}.`);
 }
 
-const PRIVATE = new BlockList();
-for (const [net, bits] of [
-  ["0.0.0.0", 8],
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["172.16.0.0", 12],
-  ["192.168.0.0", 16],
-] as const)
-  PRIVATE.addSubnet(net, bits, "ipv4");
-for (const [net, bits] of [
-  ["::", 127],
-  ["fc00::", 7],
-  ["fe80::", 10],
-] as const)
-  PRIVATE.addSubnet(net, bits, "ipv6");
+function netsOf(...nets: string[]): BlockList {
+  const list = new BlockList();
+  for (const net of nets) {
+    const [address = "", bits] = net.split("/");
+    list.addSubnet(address, Number(bits), isIP(address) === 6 ? "ipv6" : "ipv4");
+  }
+  return list;
+}
+
+/**
+ * The addresses of the whole internet: of IPv6 IANA has given out no others
+ * (https://www.iana.org/assignments/ipv6-unicast-address-assignments). NAT64's, which have an IPv4 address in
+ * them, are not among them; a mapped one (`::ffff:10.0.0.1`) is taken for the IPv4 address that it is.
+ */
+const GLOBAL = netsOf("0.0.0.0/0", "2000::/3");
+
+/**
+ * What of it leads elsewhere, or nowhere: https://www.iana.org/assignments/iana-ipv4-special-registry,
+ * https://www.iana.org/assignments/iana-ipv6-special-registry, and multicast. The few addresses in 192.0.0.0/24
+ * and 2001::/23 that are global serve no web page.
+ */
+const SPECIAL = netsOf(
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"],
+  ...["192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"],
+  ...["198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"],
+  ...["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"],
+);
+
+const isPublic = ({ address, family }: LookupAddress): boolean => {
+  const type = family === 6 ? "ipv6" : "ipv4";
+  return GLOBAL.check(address, type) && !SPECIAL.check(address, type);
+};
 
 /** A webhook's addresses: a user's must not reach into the network that the hub stands in. */
 async function publicAddresses({ hostname, protocol }: URL): Promise<LookupAddress[]> {
@@ -140,7 +155,7 @@ async function publicAddresses({ hostname, protocol }: URL): Promise<LookupAddre
     : await lookup(host, { all: true }).catch((error: Error) => {
         throw notReached(error);
       });
-  if (addresses.some(({ address, family }) => PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4")))
+  if (!addresses.every(isPublic))
     throw new PermanentError("WEBHOOK_PRIVATE", "The webhook's address is in a private network.");
   return addresses;
 }

@@ -1,6 +1,7 @@
+import type { LookupAddress } from "node:dns";
 import dns from "node:dns/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import http, { createServer, type IncomingMessage, type RequestOptions, type Server } from "node:http";
+import { isIP, type AddressInfo } from "node:net";
 import type { Config } from "../../../config";
 import { openDeliveries } from "../../../providers/deliveries";
 
@@ -39,28 +40,73 @@ describe("webhooks", () => {
     server.close();
   });
 
+  /** Every name has this address, and nobody answers there; the addresses that were called. */
+  function nobody(address: string): string[] {
+    const called: string[] = [];
+    const { request } = http;
+    jest.spyOn(dns, "lookup").mockResolvedValue([{ address, family: isIP(address) }] as never);
+    jest.spyOn(http, "request").mockImplementation(((to: URL, { lookup, ...options }: RequestOptions) => {
+      lookup?.(to.hostname, { all: true }, (_error, found) => {
+        for (const one of found as LookupAddress[]) called.push(one.address);
+      });
+      // No packet leaves the machine.
+      return request({ ...options, host: "127.0.0.1", port: 1 });
+    }) as typeof request);
+    return called;
+  }
+
   const deliver = (to: string, allowPrivate: boolean): Promise<void> =>
     openDeliveries({ WEBHOOK_ALLOW_PRIVATE: allowPrivate } as Config).webhook(to, content);
 
   it("given a name whose address changes after the check, when it is posted to, then only the checked one is called", async () => {
-    // An address that nothing answers at, and that no packet leaves the machine for.
-    jest.spyOn(dns, "lookup").mockResolvedValue([{ address: "255.255.255.255", family: 4 }] as never);
+    const called = nobody("8.8.8.8");
     await expect(deliver(`http://localhost:${port}/hook`, false)).rejects.toMatchObject({
       code: "WEBHOOK_NOT_REACHED",
+    });
+    expect(called).toEqual(["8.8.8.8"]);
+    expect(taken).toEqual([]);
+  });
+
+  it.each([
+    ...["localhost", "127.0.0.1", "0.0.0.0", "10.0.0.1", "100.64.0.1", "169.254.169.254", "172.31.0.1"],
+    ...["192.0.0.8", "192.0.2.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.1"],
+    ...["203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"],
+    ...["[::]", "[::1]", "[fc00::1]", "[fe80::1]", "[fec0::1]", "[ff02::1]", "[4000::1]", "[100::1]"],
+    // An IPv4 address mapped, compatible, translated, by NAT64, 6to4 and Teredo.
+    ...["[::ffff:127.0.0.1]", "[::ffff:a00:1]", "[::7f00:1]", "[::ffff:0:7f00:1]", "[64:ff9b::a9fe:a9fe]"],
+    ...["[64:ff9b:1::a00:1]", "[2002:a00:1::]", "[2001:0:a00:1::1]"],
+    ...["[2001:2::1]", "[2001:20::1]", "[2001:db8::1]", "[3fff::1]"],
+  ])("given %s, an address that is not public, when it is posted to, then it is refused", async (host) => {
+    await expect(deliver(`http://${host}:${port}/hook`, false)).rejects.toMatchObject({
+      code: "WEBHOOK_PRIVATE",
+      retryable: false,
     });
     expect(taken).toEqual([]);
   });
 
-  it.each(["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:a00:1]", "10.0.0.1"])(
-    "given the private address %s, when it is posted to, then it is refused",
-    async (host) => {
-      await expect(deliver(`http://${host}:${port}/hook`, false)).rejects.toMatchObject({
-        code: "WEBHOOK_PRIVATE",
-        retryable: false,
+  it.each(["8.8.8.8", "198.20.0.1", "::ffff:8.8.8.8", "2001:4860:4860::8888", "2606:4700:4700::1111"])(
+    "given a name with the public address %s, when it is posted to, then that is called",
+    async (address) => {
+      const called = nobody(address);
+      await expect(deliver(`http://hooks.test:${port}/hook`, false)).rejects.toMatchObject({
+        code: "WEBHOOK_NOT_REACHED",
       });
-      expect(taken).toEqual([]);
+      expect(called).toEqual([address]);
     },
   );
+
+  it("given a name that has a private address beside a public one, when it is posted to, then it is refused", async () => {
+    const called = nobody("8.8.8.8");
+    const both = [
+      { address: "8.8.8.8", family: 4 },
+      { address: "fec0::1", family: 6 },
+    ];
+    jest.spyOn(dns, "lookup").mockResolvedValue(both as never);
+    await expect(deliver(`http://hooks.test:${port}/hook`, false)).rejects.toMatchObject({
+      code: "WEBHOOK_PRIVATE",
+    });
+    expect(called).toEqual([]);
+  });
 
   it("given private addresses are allowed, when one is posted to, then it gets the notification", async () => {
     await deliver(`http://localhost:${port}/hook?a=1`, true);
