@@ -142,12 +142,13 @@ export function resized(stock: Stock, seats: number | null): Decision<Stock> | n
   return told(stock, { ...stock, seats });
 }
 
-/** A change of a plan's count, told when the plan has a limit. */
+/** A change of a plan's count, told when its availability changes: without a limit it has none. */
 function told(before: Stock, after: Stock): Decision<Stock> {
   const { _id: planId, seats, reserved } = after;
-  const data = { planId, seats, reserved, available: availableOf(after) };
-  const changed = seats !== null && (before.reserved !== reserved || before.seats !== seats);
-  return { state: after, messages: changed ? [{ event: "InventoryUpdated", data }] : [] };
+  const available = availableOf(after);
+  if (availableOf(before) === available) return { state: after, messages: [] };
+  const data = { planId, seats, reserved, available };
+  return { state: after, messages: [{ event: "InventoryUpdated", data }] };
 }
 
 const blank = (

@@ -5,6 +5,7 @@ import {
   giveBack,
   recount,
   release,
+  resized,
   takeBack,
   takes,
   type Recount,
@@ -95,6 +96,19 @@ describe("given a plan's count", () => {
     expect(state).toMatchObject({ reserved: 4 });
     expect(messages).toMatchObject([{ event: "InventoryUpdated", data: { available: 6 } }]);
     expect(recount(state ?? held, giveBack("1", 3))).toBeNull();
+  });
+
+  test.each<[string, number | null, number | null, number | null]>([
+    ["another limit", 10, 20, 13],
+    ["no limit any more", 10, null, null],
+    ["a limit where it had none", null, 10, 3],
+  ])("that gets %s is told", (_what, before, seats, available) => {
+    const data = { planId: "a", seats, available, reserved: 7 };
+    expect(resized(stock("a", before, 7), seats)?.messages).toEqual([{ event: "InventoryUpdated", data }]);
+  });
+
+  test("of a plan without limit is not told when orders move it: its availability stays", () => {
+    expect(recount(stock("a", null, 7), giveBack("1", 3))?.messages).toEqual([]);
   });
 
   test("what was given back cannot be taken back as well, though its taking was still marked", () => {
