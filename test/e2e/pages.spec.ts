@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { APIResponse, Browser, Page, Route } from "playwright-core";
+import { ORDER_STATUSES } from "../../contracts/events";
+import { isCancellable, owes, type OrderFact } from "../../domain/order";
+import type { Timeline } from "../../domain/timeline";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
 import type { Client, DeadLetterView, Page as PageOf, Session } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
-import { orderIs, place, placed, VISA } from "../support/orders";
+import { orderIs, orderWhen, place, placed, VISA } from "../support/orders";
 import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
@@ -608,6 +611,55 @@ describe("an administrator", () => {
     await page.getByRole("button", { name: `Nudge order ${id}` }).waitFor({ state: "detached" });
   });
 
+  test("may nudge a cancelled order until its seats are back, which its page goes on asking for", async () => {
+    const customer = await signUp(hub.client);
+    const { id } = await placed(customer.client);
+    await customer.client.post(`/api/orders/${id}/cancel`);
+    await orderWhen(customer.client, id, ({ refund }) => refund === "done");
+    const { page, open } = await tabOf({ session: await adminSession() });
+    let asked = 0;
+    let released = false;
+    await page.route("**/timeline", async (route) => {
+      asked++;
+      const response = await route.fetch();
+      const timeline = (await response.json()) as Timeline;
+      const entries = timeline.entries.filter(({ type }) => released || type !== "InventoryReleased");
+      await route.fulfill({ response, json: { ...timeline, entries } });
+    });
+    await open(`/admin/orders/${id}`);
+    const nudge = page.getByRole("button", { name: `Nudge order ${id}` });
+    await nudge.waitFor();
+    // An order that is over is asked for a few times more, for its last notifications.
+    await waitFor(() => asked > 6);
+    expect(await nudge.count()).toBe(1);
+    released = true;
+    await page.getByRole("button", { name: /^InventoryReleased/ }).waitFor();
+    await nudge.waitFor({ state: "detached" });
+  });
+
+  test("sees a nudged order leave the stuck ones, though only its seats came back", async () => {
+    const session = await adminSession();
+    const customer = await signUp(hub.client);
+    const { id } = await placed(customer.client);
+    await customer.client.post(`/api/orders/${id}/cancel`);
+    const order = await orderWhen(customer.client, id, ({ refund }) => refund === "done");
+    const { page, open } = await tabOf({ session });
+    const stuck = { ...order, owes: "inventory", waitingSince: order.createdAt, asked: 1, deadLetter: null };
+    let looks = 0;
+    await page.route("**/api/admin/stuck-orders?*", (route) =>
+      route.fulfill({ json: { items: looks > 1 ? [] : [stuck], next: null } }),
+    );
+    await page.route(`**/api/admin/orders/${id}/nudge`, (route) =>
+      route.fulfill({ status: 202, json: order }),
+    );
+    await page.route(`**/api/admin/orders/${id}`, (route) =>
+      route.fulfill({ json: { ...order, version: order.version + (++looks > 1 ? 1 : 0) } }),
+    );
+    await open("/admin/stuck");
+    await page.getByRole("button", { name: `Nudge order ${id}` }).click();
+    await page.getByText("No stuck orders").waitFor();
+  });
+
   test("builds a read model again, and sees that nothing was different", async () => {
     await placed((await signUp(hub.client)).client);
     const { page, open } = await tabOf({ session: await adminSession() });
@@ -713,6 +765,27 @@ describe("every page", () => {
     await page.locator("h1").focus();
     await page.clock.fastForward(60_000);
     await dismiss("Focused").waitFor({ state: "detached" });
+  });
+
+  test("goes by the hub's own rules on what may be cancelled, and on what is over", async () => {
+    const { page, open } = await tabOf();
+    await open("/plans");
+    const fact = (type: "InventoryReserved" | "InventoryReleased"): OrderFact => ({
+      type,
+      id: type,
+      at: "2026-01-01T00:00:00.000Z",
+      recordedAt: "2026-01-01T00:00:00.000Z",
+    });
+    const cases = ORDER_STATUSES.flatMap((status) =>
+      ([undefined, "none", "pending", "done"] as const).flatMap((refund) =>
+        [[], [fact("InventoryReserved")], [fact("InventoryReserved"), fact("InventoryReleased")]].map(
+          (facts) => ({ status, ...(refund && { refund }), facts }),
+        ),
+      ),
+    );
+    const found = await page.evaluate(`import("/js/models/orders.js").then(({ canCancel, isSettled }) =>
+      ${JSON.stringify(cases)}.map((order) => [canCancel(order), isSettled(order, order.facts)]))`);
+    expect(found).toEqual(cases.map((order) => [isCancellable(order), owes(order) === null]));
   });
 
   test("asks no other host", async () => {

@@ -1,5 +1,6 @@
 import { h } from "../dom.js";
 import { money, sentence, time } from "../format.js";
+import { lineText } from "../models/orders.js";
 import { badge, refundBadge } from "./badge.js";
 import { idChip } from "./id.js";
 
@@ -29,7 +30,7 @@ export const orderLines = (order, names) =>
       h(
         "li",
         null,
-        h("span", null, `${names.get(item.planId) ?? item.planId} × ${item.quantity}`),
+        h("span", null, lineText(item, names)),
         h("span", null, money({ ...item.unitPrice, amount: item.unitPrice.amount * item.quantity })),
       ),
     ),

@@ -1,15 +1,25 @@
 import { api, ApiError } from "../api.js";
 import { live } from "../socket.js";
 
-const OVER = new Set(["ACTIVE", "PAYMENT_FAILED", "REJECTED", "CANCELLED"]);
-const CANCELLABLE = new Set(["PENDING", "PAID", "ACTIVE"]);
+const ENDED = new Set(["PAYMENT_FAILED", "REJECTED", "CANCELLED"]);
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8_000;
 
-/** Whether nothing more will happen to an order by itself. */
-export const isSettled = (order) => OVER.has(order.status) && order.refund !== "pending";
+export const canCancel = ({ status }) => !ENDED.has(status);
 
-export const canCancel = (order) => CANCELLABLE.has(order.status);
+/**
+ * Whether nothing more will happen to an order by itself. That a cancelled one still holds seats is told only by
+ * the entries of its timeline.
+ */
+export const isSettled = ({ status, refund }, entries = []) =>
+  status === "CANCELLED"
+    ? refund !== "pending" && !holdsSeats(entries)
+    : status === "ACTIVE" || ENDED.has(status);
+
+const holdsSeats = (entries) => {
+  const has = (event) => entries.some(({ type }) => type === event);
+  return has("InventoryReserved") && !has("InventoryReleased");
+};
 
 /** Whether an order comes after another one in the lists. Ids alone don't tell: not all are made of the time. */
 export const isOlder = (order, other) =>
@@ -19,10 +29,10 @@ export const isOlder = (order, other) =>
 export const lineText = (item, names) => `${names.get(item.planId) ?? item.planId} × ${item.quantity}`;
 
 /**
- * Tells `seen(order)` of each new version of an order until it is settled: at once when a notification of
+ * Tells `seen(order)` of each new version of an order until `isOver(order)`: at once when a notification of
  * it arrives, and by asking, at first often and then ever more slowly.
  */
-export function watchOrder(id, seen, { signal, path = "/api/orders" }) {
+export function watchOrder(id, seen, { signal, path = "/api/orders", isOver = (order) => isSettled(order) }) {
   let version = -1;
   let wait = FIRST_WAIT_MS;
   let timer = 0;
@@ -40,7 +50,7 @@ export function watchOrder(id, seen, { signal, path = "/api/orders" }) {
         wait = FIRST_WAIT_MS;
         seen(order);
       }
-      if (isSettled(order)) return;
+      if (isOver(order)) return;
     } catch (error) {
       if (isOld() || (error instanceof ApiError && error.status === 404)) return;
       wait = Math.max(wait, (error.retryAfter ?? 2) * 1_000);

@@ -8,7 +8,7 @@ import { pageHead } from "../components/page-head.js";
 import { errorState, skeleton } from "../components/states.js";
 import { badge } from "../components/badge.js";
 import { time } from "../format.js";
-import { canCancel, isSettled, watchOrder } from "../models/orders.js";
+import { canCancel, isSettled, lineText, watchOrder } from "../models/orders.js";
 import { all, planNames } from "../models/plans.js";
 
 export function order({ params, signal }) {
@@ -20,6 +20,8 @@ export function order({ params, signal }) {
   const body = h("div", { class: "stack" });
   const names = planNames();
   let latest = null;
+  let entries = [];
+  const isOver = (order) => isSettled(order, entries);
   let card = null;
 
   async function show(order) {
@@ -48,7 +50,7 @@ export function order({ params, signal }) {
         h(
           "li",
           null,
-          h("span", null, `${plans.get(item.planId) ?? item.planId} × ${item.quantity}`),
+          h("span", null, lineText(item, plans)),
           h(
             "span",
             { class: "row" },
@@ -60,7 +62,7 @@ export function order({ params, signal }) {
     );
   }
 
-  const watch = () => watchOrder(params.id, (order) => void show(order), { signal });
+  const watch = () => watchOrder(params.id, (order) => void show(order), { signal, isOver });
   const cancelled = (order) => {
     void show(order);
     watch();
@@ -79,7 +81,8 @@ export function order({ params, signal }) {
     card = journeyCard({
       signal,
       load: () => api.get(`${path}/timeline`, { signal }),
-      isSettled: () => isSettled(latest),
+      isSettled: () => isOver(latest),
+      onTimeline: (timeline) => (entries = timeline.entries),
     });
     put(waitingJourney, card.element);
     // An error may have stood there.

@@ -2,20 +2,6 @@ import { h } from "../../dom.js";
 import { api } from "../../api.js";
 import { toast } from "../../components/toast.js";
 
-/**
- * Whether somebody owes the order a step: the list of stuck orders says so itself, elsewhere the order and
- * the entries of its timeline tell.
- */
-export function canNudge({ status, refund, owes }, entries = []) {
-  if (owes !== undefined) return owes !== null;
-  if (status !== "CANCELLED") return status === "PENDING" || status === "PAID";
-  return refund === "pending" || holdsSeats(entries);
-}
-
-const holdsSeats = (entries) =>
-  entries.some(({ type }) => type === "InventoryReserved") &&
-  !entries.some(({ type }) => type === "InventoryReleased");
-
 /** The button that has an order's step asked for again; it needs no question, since it does nothing twice. */
 export function nudgeButton(order, done, { small = false } = {}) {
   const button = h(

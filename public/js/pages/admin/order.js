@@ -9,7 +9,7 @@ import { emptyState, errorState, skeleton } from "../../components/states.js";
 import { canCancel, isSettled, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
 import { asOf } from "./as-of.js";
-import { canNudge, nudgeButton } from "./nudge.js";
+import { nudgeButton } from "./nudge.js";
 import { adminHead } from "./tabs.js";
 
 const ORDERS = "/api/admin/orders";
@@ -23,6 +23,7 @@ export function adminOrder({ params, query, signal }) {
   const body = h("div", { class: "stack" });
   let latest = null;
   let entries = [];
+  const isOver = (order) => isSettled(order, entries);
 
   const names = planNames();
   let run = 0;
@@ -53,7 +54,7 @@ export function adminOrder({ params, query, signal }) {
     keepingFocus(actions, () =>
       put(
         actions,
-        canNudge(latest, entries) && nudgeButton(latest, moved),
+        !isOver(latest) && nudgeButton(latest, moved),
         canCancel(latest) && cancelButton(latest, moved, { path: ORDERS }),
       ),
     );
@@ -68,7 +69,7 @@ export function adminOrder({ params, query, signal }) {
     seen(order);
     watch();
   };
-  const watch = () => watchOrder(params.id, seen, { signal, path: ORDERS });
+  const watch = () => watchOrder(params.id, seen, { signal, path: ORDERS, isOver });
 
   let card = null;
   const begin = async () => {
@@ -82,7 +83,7 @@ export function adminOrder({ params, query, signal }) {
     card = journeyCard({
       signal,
       load: () => api.get(`/api/orders/${encodeURIComponent(params.id)}/timeline`, { signal }),
-      isSettled: () => isSettled(latest),
+      isSettled: () => isOver(latest),
       onTimeline(timeline) {
         entries = timeline.entries;
         then.moments(entries.map((entry) => entry.at));

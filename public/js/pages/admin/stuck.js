@@ -8,7 +8,7 @@ import { emptyState } from "../../components/states.js";
 import { dataTable } from "../../components/table.js";
 import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
-import { canNudge, nudgeButton } from "./nudge.js";
+import { nudgeButton } from "./nudge.js";
 import { adminHead } from "./tabs.js";
 
 const ORDERS = "/api/admin/orders";
@@ -23,7 +23,8 @@ export function stuck({ signal }) {
   // When the order has moved it is no longer here.
   const follow = (order) => {
     const { version } = order;
-    watchOrder(order.id, (latest) => latest.version !== version && reload(), { signal, path: ORDERS });
+    const isOver = (latest) => latest.version !== version;
+    watchOrder(order.id, (latest) => isOver(latest) && reload(), { signal, path: ORDERS, isOver });
   };
   const table = dataTable({
     caption: "Stuck orders, the longest wait first",
@@ -54,7 +55,7 @@ export function stuck({ signal }) {
           h(
             "div",
             { class: "table-actions" },
-            canNudge(order) && nudgeButton(order, follow, { small: true }),
+            nudgeButton(order, follow, { small: true }),
             canCancel(order) && cancelButton(order, reload, { path: ORDERS, small: true }),
           ),
       },
