@@ -39,6 +39,14 @@ const view = ({ _id: id, type, orderId, title, body, createdAt, read }: Notifica
 });
 export type NotificationView = Omit<ReturnType<typeof view>, "read">;
 
+/** What sockets are to hear. `again`: it may have been told before; `trace` is the `traceparent` of its event. */
+interface Told {
+  userId: string;
+  notification: NotificationView;
+  again: boolean;
+  trace?: string;
+}
+
 /** Each user's notifications, and their delivery in the browser and beyond. */
 export default defineService(({ broker, config, database, tracing }) => {
   const notifications = new Aggregates<Notification>(broker, "notifications", {
@@ -62,13 +70,29 @@ export default defineService(({ broker, config, database, tracing }) => {
     data: { notificationId, userId, orderId, channel },
   });
 
-  /** Stores what an event tells its user, for the browser and for each channel that the user chose. */
+  let lastTold: Promise<void> = Promise.resolve();
+
+  /** Stores what events tell their users, and hands it to their sockets: one batch after the other, as they began. */
   async function tell(events: HubEvent[]): Promise<void> {
+    const storing = keep(events);
+    const told = Promise.allSettled([storing, lastTold]).then(([stored]) => {
+      if (stored.status === "fulfilled" && stored.value.length > 0)
+        void broker.broadcast("notifications.told", stored.value);
+    });
+    lastTold = told;
+    if ((await storing).length > 0) await told;
+  }
+
+  /**
+   * Stores what each event tells its user, for the browser and for each channel that the user chose.
+   * @returns what is for the browser, in the order of the lists
+   */
+  async function keep(events: HubEvent[]): Promise<Told[]> {
     const notices = events.flatMap((event) => {
       const notice = noticeOf(event);
       return notice ? [{ event, notice }] : [];
     });
-    if (notices.length === 0) return;
+    if (notices.length === 0) return [];
     const chosen = new Map(
       (await preferences.findByIds([...new Set(notices.map(({ notice }) => notice.userId))])).map((p) => [
         p._id,
@@ -109,12 +133,20 @@ export default defineService(({ broker, config, database, tracing }) => {
     });
     const stored = await notifications.changeEach(changes);
     // One that was stored before is told again too: the node that stored it may have died before it could.
-    const told = stored.flatMap((n, i) => {
-      if (n?.channel !== "browser") return [];
-      const trace = tracing?.of("notifications", changes[i]!.cause.id);
-      return [{ userId: n.userId, notification: wire(n), again: !fresh.has(n._id), ...(trace && { trace }) }];
+    const kept = stored.flatMap((notification, i) =>
+      notification?.channel === "browser" ? [{ notification, cause: changes[i]!.cause }] : [],
+    );
+    kept.sort((a, b) => a.notification.position - b.notification.position);
+    return kept.map(({ notification, cause }) => {
+      const trace = tracing?.of("notifications", cause.id);
+      const again = !fresh.has(notification._id);
+      return {
+        userId: notification.userId,
+        notification: wire(notification),
+        again,
+        ...(trace && { trace }),
+      };
     });
-    if (told.length > 0) void broker.broadcast("notifications.told", told);
   }
 
   const wire = (notification: Notification): NotificationView => {

@@ -52,6 +52,31 @@ test("a user is told at once, in the order of the list, and nobody else is", asy
   expect(other.told).toEqual([]);
 });
 
+test("a user is told in the order of the list, also when a batch takes longer to store than the next", async () => {
+  const person = await signUp(hub.guest);
+  const socket = await connect(person);
+  const { adapter } = hub.broker.getLocalService("notifications") as unknown as {
+    adapter: { insertEach(docs: object[]): Promise<boolean[]> };
+  };
+  const insertEach = adapter.insertEach.bind(adapter);
+  let stored = 0;
+  let begun = 0;
+  const slow = jest.spyOn(adapter, "insertEach").mockImplementation(async (docs) => {
+    // The first waits for another; where batches go one after the other there is none to wait for.
+    if (++begun === 1) await waitFor(() => stored > 0, { timeout: 2_000 }).catch(() => undefined);
+    const done = await insertEach(docs);
+    stored++;
+    return done;
+  });
+  try {
+    await buy(person, 1);
+    await waitFor(() => socket.told.length === 2);
+    expect(socket.told.map(({ id }) => id)).toEqual((await toldTo(person)).map(({ id }) => id));
+  } finally {
+    slow.mockRestore();
+  }
+});
+
 test("without `after` nothing of the past is told", async () => {
   const person = await signUp(hub.guest);
   await buy(person);
