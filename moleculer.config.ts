@@ -14,7 +14,7 @@ import { timed } from "./mixins/metrics-store";
 import { readyLine } from "./mixins/ready";
 import { Requests, requestsFirst } from "./mixins/requests";
 import { replCommands } from "./repl";
-import { patientTransporter } from "./mixins/transporter";
+import { expectPackageOf, patientTransporter } from "./mixins/transporter";
 import { openTracing } from "./mixins/tracing";
 import { tracingMiddleware } from "./mixins/tracing-middleware";
 import { openDatabase } from "./store";
@@ -31,10 +31,14 @@ const LOG_LEVELS: Record<Config["LOG_LEVEL"], LogLevels | false> = {
   trace: "trace",
 };
 
-/** The options of one node's broker. Moleculer's resilience is off unless set; each setting says why. */
+/**
+ * The options of one node's broker. Moleculer's resilience is off unless set; each setting says why.
+ * @throws ConfigError when a package that a setting needs is not there
+ */
 export async function brokerOptions(config: Config, database: Database): Promise<BrokerOptions> {
   const level = LOG_LEVELS[config.LOG_LEVEL];
   const requests = new Requests();
+  if (config.TRANSPORTER) expectPackageOf(config.TRANSPORTER);
   return {
     ...(config.NODE_ID && { nodeID: config.NODE_ID }),
     namespace: "hub",

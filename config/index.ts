@@ -19,7 +19,8 @@ const variable = <S extends TSchema>(
   options: { read?: (text: string) => unknown; default?: Static<S>; secret?: boolean } = {},
 ): Variable<S> => ({ schema, takes, read: (text) => text, ...options });
 
-const number = (text: string): number => (text.trim() === "" ? NaN : Number(text));
+/** Decimal digits alone: what is written in another notation is more likely a slip. */
+const number = (text: string): number => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : NaN);
 const flag = (text: string): unknown =>
   ({ true: true, on: true, "1": true, false: false, off: false, "0": false })[text.toLowerCase()] ?? text;
 const list = (text: string): string[] =>

@@ -115,9 +115,9 @@ export const AdminOrdersQuery = Type.Object({
 export const AdminPaymentsQuery = Type.Object({ ...PageQuery.properties, orderId: Type.Optional(Id) });
 export const AuditQuery = Type.Object({
   ...PageQuery.properties,
-  type: Type.Optional(Type.String({ maxLength: 100 })),
-  key: Type.Optional(Type.String({ maxLength: 255 })),
-  correlationId: Type.Optional(Type.String({ maxLength: 128 })),
+  type: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+  key: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  correlationId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
   from: Type.Optional(DateTime),
   to: Type.Optional(DateTime),
 });

@@ -31,14 +31,37 @@ function validator(schema: TSchema): ValidateFunction {
   return validate;
 }
 
-/** What is wrong with `value`, or null. */
+/** The most errors that are told of one value. */
+const TOLD = 20;
+
+/** What is wrong with `value`, at most the first 20; or null. */
 export function fieldErrors(schema: TSchema, value: unknown): FieldError[] | null {
   const validate = validator(schema);
   if (validate(value)) return null;
   const seen = new Set<string>();
-  return (validate.errors ?? []).map(fieldError).filter((e) => {
-    const id = e.pointer + e.detail;
-    return seen.has(id) ? false : seen.add(id);
+  const unique = choices(validate.errors ?? [])
+    .map(fieldError)
+    .filter((e) => {
+      const id = e.pointer + e.detail;
+      return seen.has(id) ? false : seen.add(id);
+    });
+  return unique.slice(0, TOLD);
+}
+
+/** A choice fails with an error for each of its ways and one for all; of constants one that names them is enough. */
+function choices(errors: ErrorObject[]): ErrorObject[] {
+  const allowed = new Map<string, unknown[]>();
+  const known = new Set<string>();
+  for (const { keyword, instancePath, params } of errors) {
+    if (keyword !== "anyOf") known.add(instancePath);
+    if (keyword === "const")
+      allowed.set(instancePath, [...(allowed.get(instancePath) ?? []), params.allowedValue]);
+  }
+  return errors.flatMap((error) => {
+    const { keyword, instancePath } = error;
+    if (keyword === "anyOf" && known.has(instancePath)) return [];
+    if (keyword !== "const") return error;
+    return { ...error, keyword: "enum", params: { allowedValues: allowed.get(instancePath) } };
   });
 }
 
@@ -59,6 +82,9 @@ function fieldError(error: ErrorObject): FieldError {
   if (keyword === "additionalProperties")
     return { pointer: at(String(params.additionalProperty)), detail: "is not a field of this request" };
   if (keyword === "enum")
-    return { pointer: error.instancePath, detail: `must be one of ${String(params.allowedValues)}` };
+    return {
+      pointer: error.instancePath,
+      detail: `must be one of ${(params.allowedValues as unknown[]).join(", ")}`,
+    };
   return { pointer: error.instancePath, detail: error.message ?? "is not valid" };
 }

@@ -163,11 +163,14 @@ function editedTo(letter: Letter, payload: unknown): Partial<Letter> {
   const channel = isCommandType(type) ? type : isEventType(type) ? EVENTS[type].topic : null;
   if (channel === null ? type !== letter.type : channel !== letter.channel)
     throw inPayload([{ pointer: field, detail: `is not for ${letter.channel}` }]);
-  const moved = identity(letter.payload).filter(({ name, value }) => fieldOf(message, name) !== value);
+  const moved = IDENTITY.filter((path) => {
+    const before = valueAt(letter.payload, path);
+    return isId(before) && valueAt(message, path) !== before;
+  });
   if (moved.length > 0)
     throw inPayload(
-      moved.map(({ name }) => ({
-        pointer: `/${name}`,
+      moved.map((path) => ({
+        pointer: `/${path.join("/")}`,
         detail: "must stay: consumers know the message by it",
       })),
     );
@@ -183,12 +186,10 @@ function editedTo(letter: Letter, payload: unknown): Partial<Letter> {
   };
 }
 
-const IDENTITY = ["commandId", "eventId", "key"];
-const fieldOf = (value: unknown, name: string): unknown => (value as Record<string, unknown> | null)?.[name];
-
-/** What a message is known by, so that doing it again is doing it once. */
-const identity = (payload: unknown): { name: string; value: unknown }[] =>
-  IDENTITY.map((name) => ({ name, value: fieldOf(payload, name) })).filter(({ value }) => isId(value));
+/** What a message is known by, so that doing it again is doing it once, and to the same order. */
+const IDENTITY = [["commandId"], ["eventId"], ["key"], ["data", "orderId"]];
+const valueAt = (payload: unknown, path: string[]): unknown =>
+  path.reduce((value, name) => (value as Record<string, unknown> | null | undefined)?.[name], payload);
 
 const inPayload = (errors: { pointer: string; detail: string }[]): ValidationError =>
   new ValidationError(
@@ -198,7 +199,7 @@ const inPayload = (errors: { pointer: string; detail: string }[]): ValidationErr
 
 /** The order that a message is about, as far as it can be read. */
 function orderOf(payload: unknown): string | undefined {
-  const orderId = fieldOf(fieldOf(payload, "data"), "orderId");
+  const orderId = valueAt(payload, ["data", "orderId"]);
   return isId(orderId) ? orderId : undefined;
 }
 

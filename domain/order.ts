@@ -112,7 +112,7 @@ export function standing(facts: readonly OrderFact[]): Standing {
 /** The service that owes the next step, or null when the order has arrived where it ends. */
 export function owes(order: Pick<Order, "status" | "refund" | "facts">): "payments" | "inventory" | null {
   if (owedCommand(order) !== null) return "payments";
-  return order.status === "PAID" || (order.status === "CANCELLED" && holdsSeats(order)) ? "inventory" : null;
+  return order.status === "PAID" || (order.status === "CANCELLED" && mayHoldSeats(order)) ? "inventory" : null;
 }
 
 /** The command whose result the order waits for; null when it waits for none. */
@@ -124,9 +124,14 @@ export function owedCommand({
   return status === "CANCELLED" && refund === "pending" ? "payments.refund" : null;
 }
 
-const holdsSeats = ({ facts }: Pick<Order, "facts">): boolean =>
-  facts.some(({ type }) => type === "InventoryReserved") &&
-  !facts.some(({ type }) => type === "InventoryReleased");
+/** Seats are reserved for what was paid, and the news of them may be lost: only inventory's word says that none are. */
+function mayHoldSeats({ facts }: Pick<Order, "facts">): boolean {
+  const has = (...types: FactType[]) => facts.some(({ type }) => types.includes(type));
+  return (
+    has("PaymentProcessed", "PaymentRefunded", "InventoryReserved") &&
+    !has("InventoryReleased", "ProductOutOfStock")
+  );
+}
 
 export const isCancellable = ({ status }: Standing): boolean =>
   status === "PENDING" || status === "PAID" || status === "ACTIVE";

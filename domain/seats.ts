@@ -204,14 +204,22 @@ export const bury = (
 ): Decision<Reservation> | null =>
   state ? null : { state: { ...blank(event, now), status: "released" }, messages: [] };
 
-/** The reservation of a cancelled order, after its seats were given back; that they were is told again. */
-export function release(state: Reservation | null): Decision<Reservation> | null {
-  if (state?.status === "released" && state.told?.InventoryReleased)
-    return { state, messages: [], again: [state.told.InventoryReleased] };
-  if (state?.status !== "reserved") return null;
-  const { _id: orderId, userId, items } = state;
+/**
+ * The reservation of a cancelled order, after its seats were given back. Its order waits for that news, so each
+ * `OrderCancelled` is answered, also where there was nothing to give back; except to an order that ended because
+ * it knows the answer. What was told before is told again.
+ */
+export function release(
+  state: Reservation | null,
+  { data: { reason } }: EventOf<"OrderCancelled">,
+): Decision<Reservation> | null {
+  if (!state) return null;
+  const { _id: orderId, userId, items, status, told } = state;
+  const answer = told?.InventoryReleased ?? told?.ProductOutOfStock;
+  if (answer) return reason === "OUT_OF_STOCK" ? null : { state, messages: [], again: [answer] };
+  const data = { orderId, userId, items: status === "reserved" ? items : [] };
   return {
     state: { ...state, status: "released" },
-    messages: [{ event: "InventoryReleased", keep: true, data: { orderId, userId, items } }],
+    messages: [{ event: "InventoryReleased", keep: true, data }],
   };
 }

@@ -1,4 +1,5 @@
 import type { Middleware, ServiceBroker } from "moleculer";
+import { ConfigError } from "../contracts/errors";
 import { within } from "./within";
 
 /** How long a start waits for the transporter, in milliseconds. */
@@ -6,6 +7,29 @@ const FIRST_TRY_MS = 3_000;
 
 /** How long the transporter may take to answer before it counts as away, in milliseconds. */
 const ANSWER_MS = 1_000;
+
+/** The packages of Moleculer's transporters that do not come with the hub, by the first word of their URL or name. */
+const PACKAGES: Record<string, string> = {
+  redis: "ioredis",
+  rediss: "ioredis",
+  amqp10: "rhea-promise",
+  kafka: "kafka-node",
+  mqtt: "mqtt",
+  mqtts: "mqtt",
+  stan: "node-nats-streaming",
+};
+
+/** @throws ConfigError when the package that a transporter needs is not installed */
+export function expectPackageOf(transporter: string): void {
+  const [scheme = ""] = /^\w+/.exec(transporter.toLowerCase()) ?? [];
+  const name = PACKAGES[scheme];
+  if (!name) return;
+  try {
+    require.resolve(name);
+  } catch {
+    throw new ConfigError(`TRANSPORTER: ${scheme} needs the package ${name}: npm install ${name}.`);
+  }
+}
 
 /** What the types of Moleculer's transit leave out. */
 interface Transit {

@@ -63,6 +63,8 @@ test.each<[string, string]>([
   ["PORT", "-1"],
   ["PORT", "80.5"],
   ["PORT", " "],
+  ["PORT", "0x10"],
+  ["PORT", "1e3"],
   ["SERVICES", "orders,kitchen"],
   ["SERVICES", "orders,orders"],
   ["SERVICES", ","],

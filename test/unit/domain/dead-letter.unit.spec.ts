@@ -167,6 +167,7 @@ describe("a redrive", () => {
     ["a field that breaks the schema", charge({ amount: -1 }), ["/payload/data/amount"]],
     ["another id", charge({}, { commandId: "charge-2" }), ["/payload/commandId"]],
     ["another key", charge({}, { key: "order-2" }), ["/payload/key"]],
+    ["another order", charge({ orderId: "order-2" }), ["/payload/data/orderId"]],
     ["an unknown command", charge({}, { commandType: "payments.buy" }), ["/payload/commandType"]],
     ["no envelope", 7, ["/payload"]],
     [
