@@ -112,7 +112,9 @@ export function standing(facts: readonly OrderFact[]): Standing {
 /** The service that owes the next step, or null when the order has arrived where it ends. */
 export function owes(order: Pick<Order, "status" | "refund" | "facts">): "payments" | "inventory" | null {
   if (owedCommand(order) !== null) return "payments";
-  return order.status === "PAID" || (order.status === "CANCELLED" && mayHoldSeats(order)) ? "inventory" : null;
+  return order.status === "PAID" || (order.status === "CANCELLED" && mayHoldSeats(order))
+    ? "inventory"
+    : null;
 }
 
 /** The command whose result the order waits for; null when it waits for none. */

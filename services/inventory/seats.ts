@@ -127,7 +127,11 @@ export class Seats {
         return { counted: await this.write(stocks, recounts), result: null };
       });
       await this.reservations.changeEach(
-        cancelled.map((event) => ({ id: event.data.orderId, cause: causeOf(event), decide: release })),
+        cancelled.map((event) => ({
+          id: event.data.orderId,
+          cause: causeOf(event),
+          decide: (state) => release(state, event),
+        })),
       );
       await this.settle(cancelled, gives);
     });

@@ -1,10 +1,13 @@
 import fc from "fast-check";
+import type { EventOf } from "../../../contracts/events";
 import {
   allocate,
   availableOf,
+  bury,
   giveBack,
   recount,
   release,
+  reserve,
   resized,
   takeBack,
   takes,
@@ -144,18 +147,43 @@ describe("given a reservation whose order is cancelled", () => {
     createdAt: "2026-01-31T12:00:00.000Z",
   };
 
+  const cancelled = (reason = "CANCELLED_BY_USER") =>
+    ({
+      eventType: "OrderCancelled",
+      correlationId: "c",
+      data: { orderId: "1", userId: "u", reason, refund: "pending", items: reserved.items },
+    }) as unknown as EventOf<"OrderCancelled">;
+  const paid = { ...cancelled(), eventType: "PaymentProcessed" } as unknown as EventOf<"PaymentProcessed">;
+  const now = { at: reserved.createdAt, ms: Date.parse(reserved.createdAt) };
+  const told = (type: string) => ({ [type]: { eventId: `e-${type}` } }) as unknown as Reservation["told"];
+
   test("it is released, and that is told; when the cancel comes again, the same is told again", () => {
-    const first = release(reserved);
+    const first = release(reserved, cancelled());
     expect(first?.state.status).toBe("released");
-    expect(first?.messages).toMatchObject([{ event: "InventoryReleased", keep: true }]);
-    const InventoryReleased = { eventId: "e1" } as NonNullable<Reservation["told"]>[string];
-    const again = release({ ...reserved, status: "released", told: { InventoryReleased } });
-    expect([again?.messages, again?.again]).toEqual([[], [InventoryReleased]]);
+    expect(first?.messages).toMatchObject([
+      { event: "InventoryReleased", keep: true, data: { items: reserved.items } },
+    ]);
+    const after: Reservation = { ...reserved, status: "released", told: told("InventoryReleased") };
+    const again = release(after, cancelled());
+    expect([again?.messages, again?.again]).toEqual([[], [{ eventId: "e-InventoryReleased" }]]);
   });
 
-  test("one that never held seats has nothing to tell", () => {
-    expect(release({ ...reserved, status: "released" })).toBeNull();
-    expect(release({ ...reserved, status: "refused" })).toBeNull();
+  test("one that was cancelled before it asked never gets seats, and is told that it holds none", () => {
+    const buried = bury(null, cancelled(), now)?.state ?? null;
+    expect(buried?.status).toBe("released");
+    const answered = release(buried, cancelled());
+    expect(answered?.messages).toMatchObject([
+      { event: "InventoryReleased", keep: true, data: { items: [] } },
+    ]);
+    for (const state of [buried, answered?.state ?? null])
+      expect(reserve(state, paid, { reserved: true }, now)).toBeNull();
+  });
+
+  test("one that was refused is told so again, unless it was cancelled because it knows", () => {
+    const refused: Reservation = { ...reserved, status: "refused", told: told("ProductOutOfStock") };
+    const again = release(refused, cancelled());
+    expect([again?.messages, again?.again]).toEqual([[], [{ eventId: "e-ProductOutOfStock" }]]);
+    expect(release(refused, cancelled("OUT_OF_STOCK"))).toBeNull();
   });
 });
 

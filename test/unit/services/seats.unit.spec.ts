@@ -126,6 +126,9 @@ describe("given nodes that are given the same events, in any interleaving, and t
         // What was not acknowledged comes again.
         for (const event of events) await give(nodeOn(database), event);
 
+        // Every cancelled order is answered: it waits for that.
+        for (const { told } of await reservations.find({ query: { status: "released" } }))
+          expect(told).toHaveProperty("InventoryReleased");
         const held = await reservations.find({ query: { status: "reserved" } });
         for (const { _id, seats, reserved, moves, outbox } of await stocks.find()) {
           const lines = held.flatMap(({ items }) => items).filter(({ planId }) => planId === _id);
