@@ -6,11 +6,10 @@ const MEANINGS = [
   [/^must match format "uri"/, "must be an address, such as https://example.com/hook"],
   [/^must match format "date/, "must be a date and a time"],
   [/^must match pattern/, "is not written as it has to be"],
-  [/^must be equal to constant|^must match a schema in anyOf/, "is none of the values that there are"],
 ];
 
 /** What else a field may be says nothing of what is wrong with it. */
-const ASIDE = /^must be null$|^must match a schema in anyOf$/;
+const ASIDE = /^must be null$/;
 
 /** Bad fields as the hub names them, for people: one `{pointer, detail}` for each field. */
 export function plainFields(fields = []) {
@@ -25,6 +24,6 @@ export function plainFields(fields = []) {
   }));
 }
 
-/** A bad field as a line: "Status is none of the values that there are"; one deeper inside keeps its path. */
+/** A bad field as a line: "Status must be one of PENDING, PAID"; one deeper inside keeps its path. */
 export const fieldLine = ({ pointer, detail }) =>
   `${/^\/[a-z]+$/.test(pointer) ? sentence(pointer.slice(1)) : pointer} ${detail}`;
