@@ -1,5 +1,4 @@
 import { Type, type Static } from "@sinclair/typebox";
-import { Money } from "./money";
 import { OrderStatus, Role } from "./events";
 
 /**
@@ -223,5 +222,3 @@ export const FraudAnswer = Type.Object({
   reasons: Type.Array(Type.String()),
 });
 export type FraudAnswer = Static<typeof FraudAnswer>;
-
-export { Money };

@@ -94,13 +94,8 @@ export class Aggregates<S extends State> {
       indexes: [...indexes, { fields: ["outboxDueAt"], sparse: true }],
     });
     this.tracing = broker.hub.tracing;
-    broker.hub.metrics.watchOutbox(source, this.adapter as unknown as StoreAdapter<OutboxFields>);
-    this.relay = new OutboxRelay(
-      broker,
-      this.owner,
-      this.adapter as unknown as StoreAdapter<OutboxFields>,
-      broker.getLogger(`${source}.outbox`),
-    );
+    broker.hub.metrics.watchOutbox(source, this.adapter);
+    this.relay = new OutboxRelay(broker, this.owner, this.adapter, broker.getLogger(`${source}.outbox`));
   }
 
   async get(id: string): Promise<S | null> {
@@ -208,7 +203,7 @@ export class Aggregates<S extends State> {
 
   /** How many aggregates have messages that are not sent, and how old (seconds) the oldest is. */
   backlog(): Promise<{ pending: number; oldestSeconds: number }> {
-    return backlogOf(this.adapter as unknown as StoreAdapter<OutboxFields>);
+    return backlogOf(this.adapter);
   }
 
   /** What is still to be sent, the longest due first; `limit` aggregates at most. */
@@ -311,16 +306,18 @@ export class Aggregates<S extends State> {
 const toRead = <S extends State>(open: Map<string, Change<S>[]>): string[] =>
   [...open].filter(([, changes]) => !changes.every(({ isNew }) => isNew)).map(([id]) => id);
 
+/** Aggregates of any kind, as far as a service's life goes. */
+type Relayed = Pick<Aggregates<State>, "relay" | "unsent"> & { adapter: StoreAdapter };
+
 /** Gives a service its aggregates: connects the store, starts the relays with the broker and drains them at the end. */
 export function aggregates(
-  main: Aggregates<never>,
-  further: Aggregates<never>[] = [],
-  collections: StoreAdapter<never>[] = [],
+  main: Relayed,
+  further: Relayed[] = [],
+  collections: StoreAdapter[] = [],
 ): Partial<ServiceSchema> {
   const all = [main, ...further];
-  const adapters = [...further.map((a) => a.adapter), ...collections] as unknown as StoreAdapter[];
   return {
-    mixins: [store(main.adapter as unknown as StoreAdapter, ...adapters)],
+    mixins: [store(main.adapter, ...further.map(({ adapter }) => adapter), ...collections)],
     actions: {
       /** For the operators: what the service has stored and not sent yet. */
       outbox: {

@@ -29,7 +29,7 @@ function stripe({ STRIPE_SECRET_KEY = "", STRIPE_URL }: Config, database: Databa
   const none = (): Promise<SimulatorBody> =>
     Promise.reject(new NotFoundError("simulator: the provider is Stripe"));
   return Object.assign(new StripeProvider(intents, STRIPE_SECRET_KEY, STRIPE_URL), {
-    collections: [intents] as unknown as StoreAdapter[],
+    collections: [intents],
     settings: none,
     set: none,
   });
@@ -69,7 +69,7 @@ function simulated(database: Database): Provider {
 
   const provider = new SimulatedProvider(entries, settings);
   return Object.assign(provider, {
-    collections: [entries, stored] as unknown as StoreAdapter[],
+    collections: [entries, stored],
     settings,
     set,
   });

@@ -9,7 +9,7 @@ import { defineService } from "../mixins/hub";
 import { countedOnce } from "../mixins/numbers";
 import { oldestFirst, timeRange } from "../mixins/paging";
 import { answer, bodyOf, idOf, queryOf, type HttpContext } from "../mixins/request";
-import type { Query, StoreAdapter } from "../store/types";
+import type { Query } from "../store/types";
 import { deadLetters } from "./audit/dead-letters";
 import { EventLog, type Entry } from "./audit/event-log";
 import { ReadModels } from "./audit/read-models";
@@ -43,7 +43,7 @@ export default defineService(({ broker, database }) => {
 
   const related = (correlationId: string) => log.related(correlationId, STORY);
   const further = [log.entries, models.docs, models.states, replays.docs, seals.docs];
-  const aside = deadLetters(broker, related, further as unknown as StoreAdapter<never>[]);
+  const aside = deadLetters(broker, related, further);
   const consume = { batch: 512, maxInFlight: 2048, linger: LINGER_MS, handler: keep };
 
   return {

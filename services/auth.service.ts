@@ -14,7 +14,7 @@ import { LoginLimit } from "../mixins/rate-limit";
 import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
 import { Sweep } from "../mixins/sweep";
 import { makePrivateKey, TokenSigner } from "../mixins/tokens";
-import type { Document, StoreAdapter } from "../store/types";
+import type { Document } from "../store/types";
 
 interface User extends Document {
   /** Lower case; gone when the user is deleted. */
@@ -304,10 +304,9 @@ export default defineService(({ broker, config, database }) => {
   const forgetting = new Sweep(broker, "auth.sessions", FORGET_MS, async () => {
     await sessions.removeMany({ expiresAt: { $lte: Date.now() } });
   });
-  const collections = [sessions, keys, rosters] as unknown as StoreAdapter<never>[];
   return {
     name: "auth",
-    mixins: [aggregates(users as never, [], collections), forgetting.mixin],
+    mixins: [aggregates(users, [], [sessions, keys, rosters]), forgetting.mixin],
     actions: {
       register: async (ctx: HttpContext) => {
         const user = await createUser(bodyOf(ctx, RegisterBody), "user", causeOf(ctx));

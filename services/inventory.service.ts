@@ -16,7 +16,7 @@ export default defineService(({ broker }) => {
 
   return {
     name: "inventory",
-    mixins: [aggregates(seats.stocks as never, [seats.reservations as never])],
+    mixins: [aggregates(seats.stocks, [seats.reservations])],
     actions: {
       list: async (ctx: HttpContext) => {
         const page = await newestFirst("inventory", stocks, {}, queryOf(ctx, PageQuery));

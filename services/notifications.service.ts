@@ -196,7 +196,7 @@ export default defineService(({ broker, config, database, tracing }) => {
 
   return {
     name: "notifications",
-    mixins: [aggregates(notifications as never, [], [preferences as never])],
+    mixins: [aggregates(notifications, [], [preferences])],
     actions: {
       list: async (ctx: HttpContext) => {
         const page = await oldestFirst(notifications.adapter, mine(ctx), queryOf(ctx, PageQuery));

@@ -332,7 +332,7 @@ export default defineService(({ broker, config }) => {
 
   return {
     name: "orders",
-    mixins: [aggregates(orders as never), sweep.mixin],
+    mixins: [aggregates(orders), sweep.mixin],
     actions: {
       place,
       list: async (ctx: HttpContext) => {

@@ -18,7 +18,6 @@ import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
 import { within } from "../mixins/within";
 import { openProvider } from "../providers";
-import type { StoreAdapter } from "../store/types";
 import { reconciler } from "./payments/reconciliation";
 
 /** How long a call to the provider may take before its outcome counts as unknown, in milliseconds. */
@@ -111,7 +110,7 @@ export default defineService(({ broker, config, database }) => {
 
   return {
     name: "payments",
-    mixins: [aggregates(payments as never, [], provider.collections as unknown as StoreAdapter<never>[])],
+    mixins: [aggregates(payments, [], provider.collections)],
     actions: {
       list: async (ctx: HttpContext) => {
         const { orderId, ...page } = queryOf(ctx, AdminPaymentsQuery);

@@ -107,7 +107,7 @@ export default defineService(({ broker }) => {
 
   return {
     name: "plans",
-    mixins: [aggregates(plans as never), completing.mixin],
+    mixins: [aggregates(plans), completing.mixin],
     actions: {
       list: async (ctx: HttpContext) => {
         const page = await newestFirst("plans", plans.adapter, {}, queryOf(ctx, PageQuery));

@@ -55,11 +55,11 @@ const redriveView = ({ _id: id, version: _v, correlationId: _c, dueAt: _d, ...re
 export function deadLetters(
   broker: ServiceBroker,
   eventsOf: EventsOf,
-  further: StoreAdapter<never>[],
+  further: StoreAdapter[],
 ): { mixin: Partial<ServiceSchema>; channel: DeadLetterChannel } {
   const store = new DeadLetterStore(broker);
   const redrives = new Redrives(broker, store);
-  const collections = [redrives.adapter as unknown as StoreAdapter<never>, ...further];
+  const collections = [redrives.adapter, ...further];
 
   /** The journey of the order that a letter is about, or else all that bears its correlation id. */
   async function around(
@@ -75,7 +75,7 @@ export function deadLetters(
   }
 
   const mixin: Partial<ServiceSchema> = {
-    mixins: [aggregates(store.letters as never, [], collections), store.sweep.mixin, redrives.mixin],
+    mixins: [aggregates(store.letters, [], collections), store.sweep.mixin, redrives.mixin],
     actions: {
       deadLetters: async (ctx: HttpContext) => {
         const { limit, after, ...filter } = queryOf(ctx, DeadLettersQuery);
