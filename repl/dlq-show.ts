@@ -1,5 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { DeadLetter } from "../contracts/dead-letter";
+import { ValidationError } from "../contracts/errors";
 import type { LetterEntry, LetterStatus } from "../domain/dead-letter";
 import type { TimelineEntry } from "../domain/timeline";
 import { ask, since, type Subcommand } from "./command";
@@ -14,7 +15,15 @@ export interface LetterView extends DeadLetter {
   history?: LetterEntry[];
 }
 
-export const byId = (id: unknown): object => ({ params: { id: String(id ?? "") } });
+/** @throws ValidationError when no id was typed */
+export function byId(id: unknown): object {
+  if (id === undefined)
+    throw new ValidationError(
+      [],
+      "Which one? Give its id: dlq list shows letters, dlq redrives the redrives.",
+    );
+  return { params: { id: String(id) } };
+}
 
 /** All that is known of one letter: its facts, its history, the message, and what happened around it. */
 export const show: Subcommand = async (broker, { id }, draw) => {
