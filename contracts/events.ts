@@ -119,10 +119,14 @@ export const EVENTS = {
     ...OfOrder,
     items: Type.Array(SeatLine),
   }),
-  InventoryReleased: event("hub.inventory", "The seats of an order are free again.", {
-    ...OfOrder,
-    items: Type.Array(SeatLine),
-  }),
+  InventoryReleased: event(
+    "hub.inventory",
+    "The seats of an order are free again, if it had any: then `items` has them.",
+    {
+      ...OfOrder,
+      items: Type.Array(SeatLine),
+    },
+  ),
   ProductOutOfStock: event("hub.inventory", "An order asked for seats that a plan does not have.", {
     ...OfOrder,
     planId: Id,

@@ -770,17 +770,20 @@ describe("every page", () => {
   test("goes by the hub's own rules on what may be cancelled, and on what is over", async () => {
     const { page, open } = await tabOf();
     await open("/plans");
-    const fact = (type: "InventoryReserved" | "InventoryReleased"): OrderFact => ({
-      type,
-      id: type,
-      at: "2026-01-01T00:00:00.000Z",
-      recordedAt: "2026-01-01T00:00:00.000Z",
-    });
+    const at = "2026-01-01T00:00:00.000Z";
+    const facts = (...types: OrderFact["type"][]) =>
+      types.map((type) => ({ type, id: type, at, recordedAt: at }) as OrderFact);
+    const histories = [
+      facts(),
+      facts("PaymentProcessed"),
+      facts("PaymentRefunded"),
+      facts("InventoryReserved"),
+      facts("PaymentProcessed", "InventoryReserved", "InventoryReleased"),
+      facts("PaymentProcessed", "ProductOutOfStock"),
+    ];
     const cases = ORDER_STATUSES.flatMap((status) =>
       ([undefined, "none", "pending", "done"] as const).flatMap((refund) =>
-        [[], [fact("InventoryReserved")], [fact("InventoryReserved"), fact("InventoryReleased")]].map(
-          (facts) => ({ status, ...(refund && { refund }), facts }),
-        ),
+        histories.map((history) => ({ status, ...(refund && { refund }), facts: history })),
       ),
     );
     const found = await page.evaluate(`import("/js/models/orders.js").then(({ canCancel, isSettled }) =>

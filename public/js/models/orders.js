@@ -8,17 +8,20 @@ const LONGEST_WAIT_MS = 8_000;
 export const canCancel = ({ status }) => !ENDED.has(status);
 
 /**
- * Whether nothing more will happen to an order by itself. That a cancelled one still holds seats is told only by
+ * Whether nothing more will happen to an order by itself. That a cancelled one may still hold seats is told only by
  * the entries of its timeline.
  */
 export const isSettled = ({ status, refund }, entries = []) =>
   status === "CANCELLED"
-    ? refund !== "pending" && !holdsSeats(entries)
+    ? refund !== "pending" && !mayHoldSeats(entries)
     : status === "ACTIVE" || ENDED.has(status);
 
-const holdsSeats = (entries) => {
-  const has = (event) => entries.some(({ type }) => type === event);
-  return has("InventoryReserved") && !has("InventoryReleased");
+const mayHoldSeats = (entries) => {
+  const has = (...events) => entries.some(({ type }) => events.includes(type));
+  return (
+    has("PaymentProcessed", "PaymentRefunded", "InventoryReserved") &&
+    !has("InventoryReleased", "ProductOutOfStock")
+  );
 };
 
 /** Whether an order comes after another one in the lists. Ids alone don't tell: not all are made of the time. */
