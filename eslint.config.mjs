@@ -43,5 +43,5 @@ export default tseslint.config(
   ...Object.entries(arrows).map(([files, refused]) =>
     refuse(files, refused, "Imports point one way, see docs/architecture.md."),
   ),
-  refuse("services/**", ["**/*.service"], "Services meet on the mesh."),
+  refuse("{services,functions}/**", ["**/*.service"], "Services meet on the mesh."),
 );
