@@ -38,16 +38,22 @@ function stripe({ STRIPE_SECRET_KEY = "", STRIPE_URL }: Config, database: Databa
 function simulated(database: Database): Provider {
   const entries = database.adapter<LedgerEntry>({ name: "provider_ledger" });
   const stored = database.adapter<Settings>({ name: "provider_settings" });
-  let known: SimulatorBody = { mode: "normal", latencyMs: 0 };
-  let readAt = 0;
+  let asked = 0;
+  let answer: Promise<SimulatorBody>;
 
-  /** The switch as it stood at most `SETTINGS_TTL_MS` ago. */
-  async function settings(): Promise<SimulatorBody> {
-    const asked = Date.now();
-    if (asked - readAt < SETTINGS_TTL_MS) return known;
+  /** The switch as it stood at most `SETTINGS_TTL_MS` ago: one look for all who ask meanwhile. */
+  function settings(): Promise<SimulatorBody> {
+    if (Date.now() - asked >= SETTINGS_TTL_MS) {
+      asked = Date.now();
+      answer = look();
+      answer.catch(() => (asked = 0));
+    }
+    return answer;
+  }
+
+  async function look(): Promise<SimulatorBody> {
     const found = await stored.findById("simulator");
-    readAt = asked;
-    return (known = { mode: found?.mode ?? "normal", latencyMs: found?.latencyMs ?? 0 });
+    return { mode: found?.mode ?? "normal", latencyMs: found?.latencyMs ?? 0 };
   }
 
   /** Moves the switch; every node goes by it when this resolves. */
@@ -61,7 +67,7 @@ function simulated(database: Database): Provider {
         "WRITE_CONFLICT",
         "Somebody else moved the switch at the same time; try again.",
       );
-    readAt = 0;
+    asked = 0;
     // Other nodes look again when what they have read has become old; an embedded store has no others.
     if (database.kind === "mongodb") await pause(SETTINGS_TTL_MS);
     return { mode, latencyMs };
