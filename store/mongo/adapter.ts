@@ -35,7 +35,6 @@ export class MongoAdapter<D extends Document = Document>
   private written = 0;
 
   private readonly reads = new Batcher<string, D | null>({
-    key: (id) => id,
     run: (ids) => this.runReads(ids),
   });
   private readonly inserts = new Batcher<D, void>({
@@ -203,9 +202,17 @@ export class MongoAdapter<D extends Document = Document>
     });
   }
 
+  /** Who asks for one document together with others gets a copy of it that is nobody else's. */
   private async runReads(ids: string[]): Promise<(D | null)[]> {
-    const found = new Map((await this.find({ query: { _id: { $in: ids } } })).map((doc) => [doc._id, doc]));
-    return ids.map((id) => found.get(id) ?? null);
+    const query = { _id: { $in: [...new Set(ids)] } };
+    const found = new Map((await this.find({ query })).map((doc) => [doc._id, doc]));
+    const given = new Set<string>();
+    return ids.map((id) => {
+      const doc = found.get(id) ?? null;
+      if (!given.has(id)) given.add(id);
+      else if (doc) return structuredClone(doc);
+      return doc;
+    });
   }
 
   private runInserts(docs: D[]): Promise<Answer<void>[]> {

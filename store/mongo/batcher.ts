@@ -3,13 +3,13 @@ export type Answer<T> = T | Error;
 
 interface Waiting<Item, T> {
   item: Item;
-  key: string;
+  key?: string;
   settle(answer: Answer<T>): void;
 }
 
 export interface BatcherOptions<Item, T> {
-  /** Items of one key never share a batch and keep their order. */
-  key(item: Item): string;
+  /** Items of one key never share a batch and keep their order; without it any items travel together. */
+  key?(item: Item): string;
   /** One round trip; answers in the order of the items. A rejection answers them all. */
   run(items: Item[]): Promise<Answer<T>[]>;
   maxItems?: number;
@@ -33,7 +33,7 @@ export class Batcher<Item, T> {
     const answers = items.map(
       (item) =>
         new Promise<Answer<T>>((settle) => {
-          this.queue.push({ item, key: this.options.key(item), settle });
+          this.queue.push({ item, key: this.options.key?.(item), settle });
         }),
     );
     if (!this.scheduled) {
@@ -61,9 +61,10 @@ export class Batcher<Item, T> {
     const later: Waiting<Item, T>[] = [];
     // A key stays busy from here until its batch is answered.
     for (const waiting of this.queue) {
-      if (batch.length >= maxItems || this.busy.has(waiting.key)) later.push(waiting);
+      const { key } = waiting;
+      if (batch.length >= maxItems || (key !== undefined && this.busy.has(key))) later.push(waiting);
       else {
-        this.busy.add(waiting.key);
+        if (key !== undefined) this.busy.add(key);
         batch.push(waiting);
       }
     }
@@ -80,7 +81,7 @@ export class Batcher<Item, T> {
       answers = batch.map(() => (error instanceof Error ? error : new Error(String(error))));
     }
     this.underWay--;
-    for (const waiting of batch) this.busy.delete(waiting.key);
+    for (const { key } of batch) if (key !== undefined) this.busy.delete(key);
     batch.forEach((waiting, at) => waiting.settle(answers[at]));
     this.flush();
   }

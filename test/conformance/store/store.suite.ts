@@ -423,6 +423,27 @@ export function storeConformance(name: string, open: () => Promise<Database>): v
       });
     });
 
+    describe("reads of one document at once", () => {
+      it("give each reader a document of its own", async () => {
+        const store = await collection();
+        await store.insert({ _id: "a", deep: { list: [1] } });
+        const [one, two] = await Promise.all([store.findById("a"), store.findById("a")]);
+        (one?.deep as { list: number[] }).list.push(2);
+        expect(two).toEqual({ _id: "a", deep: { list: [1] } });
+      });
+
+      it("see what was stored before they were asked for", async () => {
+        const store = await collection();
+        await store.insert({ _id: "a", n: 0 });
+        for (let n = 1; n <= 20; n++) {
+          const early = store.findById("a");
+          await store.updateEach([{ query: { _id: "a" }, update: { $set: { n } } }]);
+          expect(await store.findById("a")).toEqual({ _id: "a", n });
+          await early;
+        }
+      });
+    });
+
     describe("groups and removals", () => {
       it("count and add up by a field, indexed or not", async () => {
         const store = await collection({ indexes: [{ fields: ["status"] }, { fields: ["open"] }] });
