@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import { COMMANDS } from "../contracts/commands";
 import { messageId, messageType, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
-import { ConflictError } from "../contracts/errors";
+import { ConflictError, NotFoundError, type HubError } from "../contracts/errors";
 import { EVENTS } from "../contracts/events";
 import { newId } from "../contracts/ids";
 import type { Decision, Draft, Now } from "../domain/types";
@@ -29,6 +29,12 @@ export interface Cause {
   /** The `traceparent` of a request that is traced; that of a message is known by its id. */
   trace?: string;
 }
+
+/** A message as the cause of what comes of it. */
+export const causeOfMessage = (message: MessageEnvelope): Cause => ({
+  id: messageId(message),
+  correlationId: message.correlationId,
+});
 
 export interface Change<S extends State> {
   id: string;
@@ -118,6 +124,28 @@ export class Aggregates<S extends State> {
     read?: Stored<S>[],
   ): Promise<Stored<S> | null> {
     const [after = null] = await this.changeEach([{ id, cause, decide }], read);
+    return after;
+  }
+
+  /**
+   * One change that somebody asks for: `decide` returns null for what cannot be done, and `refusal` says why.
+   * @throws NotFoundError where there is no such aggregate, of the kind `what`
+   */
+  async demand(
+    id: string,
+    cause: Cause,
+    what: string,
+    decide: (state: Stored<S>, now: Now) => Decision<S> | null,
+    refusal: (state: Stored<S>) => HubError,
+  ): Promise<Stored<S>> {
+    let refused = false;
+    const after = await this.change(id, cause, (state, now) => {
+      const decision = state && decide(state, now);
+      refused = decision === null;
+      return decision;
+    });
+    if (!after) throw new NotFoundError(what);
+    if (refused) throw refusal(after);
     return after;
   }
 

@@ -1,9 +1,8 @@
 import type { Context } from "moleculer";
 import { PageQuery } from "../contracts/api";
-import { messageId } from "../contracts/envelope";
 import type { HubEvent } from "../contracts/events";
 import { availableOf } from "../domain/seats";
-import { aggregates } from "../mixins/aggregates";
+import { aggregates, causeOfMessage } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { queryOf, type HttpContext } from "../mixins/request";
@@ -77,10 +76,7 @@ export default defineService(({ broker }) => {
         handler: async (events: HubEvent[]) => {
           for (const event of events)
             if (event.eventType === "PlanPublished")
-              await seats.open(event.data.planId, event.data.seats, {
-                id: messageId(event),
-                correlationId: event.correlationId,
-              });
+              await seats.open(event.data.planId, event.data.seats, causeOfMessage(event));
         },
       },
     },

@@ -1,12 +1,11 @@
 import type { Context } from "moleculer";
 import { PageQuery, Preferences } from "../contracts/api";
 import type { CommandOf } from "../contracts/commands";
-import { messageId } from "../contracts/envelope";
 import { BadCursorError, NotFoundError, isRetryable } from "../contracts/errors";
 import type { HubEvent } from "../contracts/events";
 import { noticeId, noticeOf, type Notice } from "../domain/notification";
 import type { Draft } from "../domain/types";
-import { aggregates, Aggregates, type Change } from "../mixins/aggregates";
+import { aggregates, Aggregates, causeOfMessage, type Change } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { oldestFirst } from "../mixins/paging";
 import { Positions } from "../mixins/positions";
@@ -101,7 +100,7 @@ export default defineService(({ broker, config, database, tracing }) => {
     );
     const fresh = new Set<string>();
     const changes = notices.flatMap(({ event, notice: { id: browserId, ...notice } }) => {
-      const cause = { id: messageId(event), correlationId: event.correlationId };
+      const cause = causeOfMessage(event);
       const wanted = DELIVERY_CHANNELS.filter((channel) => chosen.get(notice.userId)?.[channel]);
       return (["browser", ...wanted] as const).map((channel): Change<Notification> => {
         const id = channel === "browser" ? browserId : noticeId(event.eventId, notice.userId, channel);
@@ -155,12 +154,8 @@ export default defineService(({ broker, config, database, tracing }) => {
   };
 
   /** Sends one notification on one channel; an address that went meanwhile is no error. */
-  async function deliver({
-    commandId,
-    correlationId,
-    data,
-  }: CommandOf<"notifications.deliver">): Promise<void> {
-    const cause = { id: commandId, correlationId };
+  async function deliver(command: CommandOf<"notifications.deliver">): Promise<void> {
+    const { data } = command;
     const notification = await notifications.get(data.notificationId);
     const to = (await preferences.findById(data.userId))?.[data.channel];
     if (!notification || notification.delivery !== "pending" || !to) return;
@@ -171,7 +166,7 @@ export default defineService(({ broker, config, database, tracing }) => {
         return error.message;
       },
     );
-    await notifications.change(notification._id, cause, (state) => {
+    await notifications.change(notification._id, causeOfMessage(command), (state) => {
       if (state?.delivery !== "pending") return null;
       const { _id: notificationId, userId, orderId, type, channel } = state;
       if (reason === null) return { state: { ...state, delivery: "sent" }, messages: [sent(state)] };

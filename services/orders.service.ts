@@ -41,14 +41,13 @@ export default defineService(({ broker, config }) => {
 
   async function cancel(ctx: HttpContext, id: string, by: "user" | "admin") {
     const cause = causeOf(ctx);
-    let refused = false;
-    const order = await orders.change(id, cause, (state, now) => {
-      const decision = state && cancelOrder(state, { id: cause.id, by }, now);
-      refused = decision === null;
-      return decision;
-    });
-    if (!order) throw new NotFoundError("order");
-    if (refused) throw new ConflictError("NOT_CANCELLABLE", `The order is ${order.status}: it is over.`);
+    const order = await orders.demand(
+      id,
+      cause,
+      "order",
+      (state, now) => cancelOrder(state, { id: cause.id, by }, now),
+      ({ status }) => new ConflictError("NOT_CANCELLABLE", `The order is ${status}: it is over.`),
+    );
     return answer(ctx, 202, view(order));
   }
 

@@ -12,7 +12,7 @@ import {
   type Payment,
 } from "../domain/payment";
 import type { Outcome } from "../channels/types";
-import { aggregates, Aggregates, type Cause, type Stored } from "../mixins/aggregates";
+import { aggregates, Aggregates, causeOfMessage, type Stored } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
 import { newestFirst } from "../mixins/paging";
 import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
@@ -32,14 +32,6 @@ const view = ({ _id: id, amount, currency, status, attempts, reason, createdAt }
   attempts,
   ...(reason && { reason }),
   createdAt,
-});
-
-const causeOf = ({
-  commandId: id,
-  correlationId,
-}: CommandOf<"payments.charge"> | CommandOf<"payments.refund">): Cause => ({
-  id,
-  correlationId,
 });
 
 /** Charges and refunds: at most one charge an order, whatever crashes, retries or comes again. */
@@ -62,7 +54,7 @@ export default defineService(({ broker, config, database }) => {
     const outcome = await ask(payment);
     await payments.change(
       payment._id,
-      causeOf(command),
+      causeOfMessage(command),
       (state, now) => state && recordCharge(state, outcome, now),
       [payment],
     );
@@ -75,7 +67,7 @@ export default defineService(({ broker, config, database }) => {
     const states = await payments.changeEach(
       commands.map((command) => ({
         id: command.data.orderId,
-        cause: causeOf(command),
+        cause: causeOfMessage(command),
         isNew: true,
         decide: (state, now) => askCharge(state, command.data, command.correlationId, now),
       })),
@@ -88,7 +80,7 @@ export default defineService(({ broker, config, database }) => {
 
   async function refund(command: CommandOf<"payments.refund">): Promise<void> {
     const { orderId, amount, currency } = command.data;
-    const cause = causeOf(command);
+    const cause = causeOfMessage(command);
     const payment = await payments.change(orderId, cause, (state, now) =>
       state
         ? askRefund(state, now)

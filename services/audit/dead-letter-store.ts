@@ -114,21 +114,14 @@ export class DeadLetterStore {
     return this.close(id, cause, (open, now) => discard(open, order, now));
   }
 
-  private async close(
+  private close(
     id: string,
     cause: Cause,
     decide: (letter: Letter, now: Now) => Decision<Letter> | null,
   ): Promise<Letter> {
-    let refused = false;
-    const letter = await this.letters.change(id, cause, (state, now) => {
-      const decision = state && decide(state, now);
-      refused = decision === null;
-      return decision;
-    });
-    if (!letter) throw new NotFoundError("dead letter");
-    if (refused)
-      throw new ConflictError("DEAD_LETTER_CLOSED", `The dead letter is ${letter.status} already.`);
-    return letter;
+    const closed = ({ status }: Letter): ConflictError =>
+      new ConflictError("DEAD_LETTER_CLOSED", `The dead letter is ${status} already.`);
+    return this.letters.demand(id, cause, "dead letter", decide, closed);
   }
 
   /** To the group that failed, and to no other. What does not go out now is sent by the sweep. */

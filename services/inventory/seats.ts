@@ -1,8 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import type { Outcome } from "../../channels/types";
-import { messageId } from "../../contracts/envelope";
 import { ConflictError, TransientError } from "../../contracts/errors";
-import type { EventOf, HubEvent, SeatLine } from "../../contracts/events";
+import type { EventOf, SeatLine } from "../../contracts/events";
 import {
   allocate,
   bury,
@@ -20,11 +19,9 @@ import {
   type Stock,
   type Verdict,
 } from "../../domain/seats";
-import { Aggregates, stepAside, type Cause, type Stored } from "../../mixins/aggregates";
+import { Aggregates, causeOfMessage, stepAside, type Cause, type Stored } from "../../mixins/aggregates";
 
 const ROUNDS = 50;
-
-const causeOf = (event: HubEvent): Cause => ({ id: messageId(event), correlationId: event.correlationId });
 
 /** The first event of each order: a batch may have one twice. */
 const oncePerOrder = <E extends { data: { orderId: string } }>(events: E[]): E[] => [
@@ -75,7 +72,7 @@ export class Seats {
       const states = await this.reservations.changeEach(
         events.map((event) => ({
           id: event.data.orderId,
-          cause: causeOf(event),
+          cause: causeOfMessage(event),
           decide: (state, now) => reserve(state, event, verdicts.get(event.data.orderId), now),
         })),
         known,
@@ -86,7 +83,7 @@ export class Seats {
         buried.flatMap((event) =>
           event.data.items.map(({ planId, quantity }) => ({
             id: planId,
-            cause: causeOf(event),
+            cause: causeOfMessage(event),
             decide: (stock) => stock && recount(stock, takeBack(event.data.orderId, quantity)),
           })),
         ),
@@ -111,7 +108,7 @@ export class Seats {
         const states = await this.reservations.changeEach(
           cancelled.map((event) => ({
             id: event.data.orderId,
-            cause: causeOf(event),
+            cause: causeOfMessage(event),
             decide: (state, now) => bury(state, event, now),
           })),
         );
@@ -120,7 +117,7 @@ export class Seats {
             ? []
             : states[i].items.map(({ planId, quantity }) => ({
                 planId,
-                cause: causeOf(event),
+                cause: causeOfMessage(event),
                 recount: giveBack(event.data.orderId, quantity),
               })),
         );
@@ -129,7 +126,7 @@ export class Seats {
       await this.reservations.changeEach(
         cancelled.map((event) => ({
           id: event.data.orderId,
-          cause: causeOf(event),
+          cause: causeOfMessage(event),
           decide: (state) => release(state, event),
         })),
       );
@@ -170,7 +167,7 @@ export class Seats {
         new Map(stocks.map((stock) => [stock._id, stock])),
         open.map(({ data }) => data),
       );
-      const cause = causeOf(first);
+      const cause = causeOfMessage(first);
       const counted = await this.write(
         stocks,
         [...recounts].map(([planId, recount]) => ({ planId, cause, recount })),

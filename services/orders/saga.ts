@@ -1,7 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import { PageQuery } from "../../contracts/api";
-import { messageId } from "../../contracts/envelope";
-import { ConflictError, NotFoundError } from "../../contracts/errors";
+import { ConflictError } from "../../contracts/errors";
 import type { HubEvent } from "../../contracts/events";
 import { factOf } from "../../domain/facts";
 import {
@@ -13,7 +12,7 @@ import {
   STEP_DEADLINE_MS,
   type Order,
 } from "../../domain/order";
-import type { Aggregates } from "../../mixins/aggregates";
+import { causeOfMessage, type Aggregates } from "../../mixins/aggregates";
 import { upwards } from "../../mixins/paging";
 import { answer, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../../mixins/request";
 import { Sweep } from "../../mixins/sweep";
@@ -54,7 +53,7 @@ export class Saga {
       events.flatMap((event) => {
         const fact = factOf(event);
         if (!fact) return [];
-        const cause = { id: messageId(event), correlationId: event.correlationId };
+        const cause = causeOfMessage(event);
         return [
           { id: fact.orderId, cause, decide: (order, now) => order && recordFact(order, fact.fact, now) },
         ];
@@ -65,15 +64,13 @@ export class Saga {
   /** Asks for an order's step now, on an operator's word; the dead letters do not hold it back. */
   async nudge(ctx: HttpContext) {
     const { id: by } = callerOf(ctx);
-    let refused = false;
-    const order = await this.orders.change(idOf(ctx), causeOf(ctx), (state, now) => {
-      const decision = state && nudgeOrder(state, { by }, now);
-      refused = decision === null;
-      return decision;
-    });
-    if (!order) throw new NotFoundError("order");
-    if (refused)
-      throw new ConflictError("ORDER_OVER", `The order is ${order.status}: nobody owes it a step.`);
+    const order = await this.orders.demand(
+      idOf(ctx),
+      causeOf(ctx),
+      "order",
+      (state, now) => nudgeOrder(state, { by }, now),
+      ({ status }) => new ConflictError("ORDER_OVER", `The order is ${status}: nobody owes it a step.`),
+    );
     return answer(ctx, 202, view(order));
   }
 
