@@ -12,6 +12,19 @@ export interface Notice {
   body: string;
 }
 
+/** A notification as a browser gets it; `createdAt` is ISO 8601. */
+export type LiveNotification = Omit<Notice, "userId"> & { createdAt: string };
+
+/** A notification on its way to its user's sockets. */
+export interface Told {
+  userId: string;
+  notification: LiveNotification;
+  /** It may have been told before: a consumer got its event a second time. */
+  again: boolean;
+  /** The `traceparent` of the event that it tells of, where that is traced. */
+  trace?: string;
+}
+
 /** The same event, recipient and channel give the same id: told once. */
 export const noticeId = (eventId: string, userId: string, channel: string): string =>
   derivedIdOf(eventId, "notification", userId, channel);

@@ -12,10 +12,8 @@ import {
 } from "../contracts/errors";
 import { parse } from "../contracts/validate";
 import { scoreOrder } from "../domain/fraud";
-import { hubError, sendProblem } from "../mixins/problem";
-
-/** The most that a body may have, in bytes. */
-const LIMIT = 100 * 1024;
+import { BODY_LIMIT } from "../mixins/body";
+import { hubError, sendJson, sendProblem } from "../mixins/problem";
 
 /**
  * The fraud function alone, as a server: `POST` of `{orderId, userId, amount, currency, items}` is answered with
@@ -29,9 +27,9 @@ export const fraudFunction = (): Server =>
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const id = req.headers["x-correlation-id"];
   if (id !== undefined) res.setHeader("X-Correlation-Id", id);
-  if (req.method === "GET" || req.method === "HEAD") return json(res, { status: "ok" });
+  if (req.method === "GET" || req.method === "HEAD") return sendJson(res, 200, { status: "ok" });
   if (req.method !== "POST") throw new MethodNotAllowedError(["POST", "GET", "HEAD"]);
-  json(res, scoreOrder(parse(FraudRequest, await read(req))));
+  sendJson(res, 200, scoreOrder(parse(FraudRequest, await read(req))));
 }
 
 async function read(req: IncomingMessage): Promise<unknown> {
@@ -39,7 +37,7 @@ async function read(req: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of req as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > LIMIT) throw new PayloadTooLargeError("100 kB");
+    if (size > BODY_LIMIT) throw new PayloadTooLargeError("100 kB");
     chunks.push(chunk);
   }
   try {
@@ -47,10 +45,6 @@ async function read(req: IncomingMessage): Promise<unknown> {
   } catch {
     throw ValidationError.of("", "the body is not JSON");
   }
-}
-
-function json(res: ServerResponse, body: unknown): void {
-  res.writeHead(200, { "Content-Type": "application/json; charset=utf-8" }).end(JSON.stringify(body));
 }
 
 /** The program: listens on `PORT` until it is told to end. */

@@ -4,7 +4,7 @@ import { saysTheWhole } from "../contracts/routes";
 import type { Request } from "./gateway";
 
 /** The most that a body may have, in bytes. */
-const LIMIT = 100 * 1024;
+export const BODY_LIMIT = 100 * 1024;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 export const missingBody = (): ValidationError =>
@@ -19,7 +19,7 @@ export const MISSING_BODY = "entity.missing";
  */
 export function expectBody({ method, headers, $alias }: Request): void {
   const length = Number(headers["content-length"] ?? 0);
-  if (length > LIMIT) throw new PayloadTooLargeError("100 kB");
+  if (length > BODY_LIMIT) throw new PayloadTooLargeError("100 kB");
   if (!$alias?.takesBody) return;
   if (length === 0 && headers["transfer-encoding"] === undefined) {
     if (saysTheWhole(method)) throw missingBody();
@@ -35,7 +35,7 @@ export function checkBody({ body }: Request): void {
 
 /** Options of the JSON parser, which sees what the headers do not tell. */
 export const JSON_BODY = {
-  limit: LIMIT,
+  limit: BODY_LIMIT,
   verify({ method }: Request, _res: unknown, body: Buffer): void {
     if (saysTheWhole(method) && body.length === 0) throw Object.assign(new Error(), { type: MISSING_BODY });
   },

@@ -2,16 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ServiceBroker } from "moleculer";
 import { ConfigError, MethodNotAllowedError, NotFoundError } from "../contracts/errors";
 import { readiness } from "./health";
-import { hubError, sendProblem } from "./problem";
+import { hubError, sendJson, sendProblem } from "./problem";
 
 type Probe = (broker: ServiceBroker, res: ServerResponse) => void | Promise<void>;
 
 /** What a node tells of itself, by path: on `METRICS_PORT`, else on the gateway's own port. */
 export const PROBES = {
-  "/health/live": (_broker, res) => json(res, 200, { status: "ok" }),
+  "/health/live": (_broker, res) => sendJson(res, 200, { status: "ok" }),
   "/health/ready": async (broker, res) => {
     const ready = await readiness(broker);
-    json(res, ready.status === "unavailable" ? 503 : 200, ready);
+    sendJson(res, ready.status === "unavailable" ? 503 : 200, ready);
   },
   "/metrics": async ({ hub: { metrics } }, res) => {
     const text = await metrics.text();
@@ -45,9 +45,4 @@ export async function startHealthServer(broker: ServiceBroker, port: number): Pr
     },
   );
   return server;
-}
-
-function json(res: ServerResponse, status: number, body: unknown): void {
-  res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" });
-  res.end(JSON.stringify(body));
 }

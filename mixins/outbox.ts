@@ -3,6 +3,7 @@ import { isRetryable } from "../contracts/errors";
 import { isCommand, messageType, type MessageEnvelope } from "../contracts/envelope";
 import { EVENTS, type EventType } from "../contracts/events";
 import { TRACEPARENT } from "../contracts/traceparent";
+import { othersFirst } from "./others-first";
 import type { Requests } from "./requests";
 import type { Document, StoreAdapter, Update } from "../store/types";
 
@@ -135,7 +136,7 @@ class Lane {
   private async run(): Promise<void> {
     let backoff = FIRST_BACKOFF_MS;
     // Let the writes that were committed together come in together.
-    await new Promise((resolve) => setImmediate(resolve));
+    await othersFirst();
     while (this.waiting.size > 0 && this.open) {
       if (this.requests.busy) await this.pause(YIELD_MS);
       const failure = await this.flush();

@@ -53,6 +53,12 @@ export function problemOf(error: HubError | null): { problem: Problem; headers: 
   return { problem: problemBody(known), headers };
 }
 
+/** Answers with JSON that no cache keeps. */
+export function sendJson(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" });
+  res.end(JSON.stringify(body));
+}
+
 /** Answers with an error of ours, or of null with that of a bug; an answer that has begun just ends. */
 export function sendProblem(
   res: ServerResponse,

@@ -8,6 +8,7 @@ import { asyncapi } from "../contracts/asyncapi";
 import { newId } from "../contracts/ids";
 import { openapi } from "../contracts/openapi";
 import { ROUTES } from "../contracts/routes";
+import type { Told } from "../domain/notification";
 import { checkBody, expectBody, JSON_BODY } from "../mixins/body";
 import { HttpGateway, type Request } from "../mixins/gateway";
 import { bearer, callerFrom, Guard, requireAdmin } from "../mixins/guard";
@@ -218,9 +219,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
     events: {
       [HUB_STARTED]: () => guard.start(),
       "tokens.revoked": listener((ctx: Context<Parameters<Guard["revoke"]>[0]>) => guard.revoke(ctx.params)),
-      "notifications.told": listener((ctx: Context<Parameters<Sockets["tell"]>[0]>) =>
-        sockets?.tell(ctx.params),
-      ),
+      "notifications.told": listener((ctx: Context<Told[]>) => sockets?.tell(ctx.params)),
     },
     async started() {
       const { server } = this as unknown as { server: Server };

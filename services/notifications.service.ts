@@ -3,7 +3,7 @@ import { PageQuery, Preferences } from "../contracts/api";
 import type { CommandOf } from "../contracts/commands";
 import { BadCursorError, NotFoundError, isRetryable } from "../contracts/errors";
 import type { HubEvent } from "../contracts/events";
-import { noticeId, noticeOf, type Notice } from "../domain/notification";
+import { noticeId, noticeOf, type LiveNotification, type Notice, type Told } from "../domain/notification";
 import type { Draft } from "../domain/types";
 import { aggregates, Aggregates, causeOfMessage, type Change } from "../mixins/aggregates";
 import { defineService } from "../mixins/hub";
@@ -36,15 +36,6 @@ const view = ({ _id: id, type, orderId, title, body, createdAt, read }: Notifica
   createdAt,
   read,
 });
-export type NotificationView = Omit<ReturnType<typeof view>, "read">;
-
-/** What sockets are to hear. `again`: it may have been told before; `trace` is the `traceparent` of its event. */
-interface Told {
-  userId: string;
-  notification: NotificationView;
-  again: boolean;
-  trace?: string;
-}
 
 /** Each user's notifications, and their delivery in the browser and beyond. */
 export default defineService(({ broker, config, database, tracing }) => {
@@ -148,7 +139,7 @@ export default defineService(({ broker, config, database, tracing }) => {
     });
   }
 
-  const wire = (notification: Notification): NotificationView => {
+  const wire = (notification: Notification): LiveNotification => {
     const { read: _read, ...rest } = view(notification);
     return rest;
   };

@@ -2,34 +2,20 @@ import type { Server as HttpServer } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { Server, type Socket } from "socket.io";
 import { HubError } from "../../contracts/errors";
+import type { LiveNotification, Told } from "../../domain/notification";
 import { callerFrom, type Guard } from "../../mixins/guard";
 import type { AccessClaims } from "../../mixins/tokens";
 import { KIND, type Span } from "../../mixins/tracing";
 import { declineUpgrades } from "./upgrade";
 
-/** What the browser gets. */
-interface Notification {
-  id: string;
-  createdAt: string;
-  [field: string]: unknown;
-}
-interface Told {
-  userId: string;
-  notification: Notification;
-  /** It may have been told before: a consumer got its event a second time. */
-  again: boolean;
-  /** The `traceparent` of the event that it tells of, where that is traced. */
-  trace?: string;
-}
-
 interface ServerEvents {
-  notification(notification: Notification): void;
+  notification(notification: LiveNotification): void;
   closing(reason: { code: string }): void;
 }
 interface SocketData {
   claims: AccessClaims;
   /** What came while the missed ones were being looked up; null once the socket is up to date. */
-  waiting: Notification[] | null;
+  waiting: LiveNotification[] | null;
   /** The last ones told, so that none is told twice. */
   told: Set<string>;
 }
@@ -93,7 +79,7 @@ export class Sockets {
     }
   }
 
-  private span(trace: string | undefined, userId: string, { id }: Notification): Span | null {
+  private span(trace: string | undefined, userId: string, { id }: LiveNotification): Span | null {
     if (trace === undefined) return null;
     const attributes = { "messaging.system": "socket.io", "messaging.message.id": id, "hub.user_id": userId };
     return this.broker.hub.tracing?.child("emit notification", KIND.producer, trace, attributes) ?? null;
@@ -123,10 +109,10 @@ export class Sockets {
     socket.data.waiting = [...missed, ...socket.data.waiting];
   }
 
-  private async missed(userId: string, after: string): Promise<Notification[]> {
-    const all: Notification[] = [];
+  private async missed(userId: string, after: string): Promise<LiveNotification[]> {
+    const all: LiveNotification[] = [];
     for (let last = after; ;) {
-      const page = await this.broker.call<Notification[], object>("notifications.since", {
+      const page = await this.broker.call<LiveNotification[], object>("notifications.since", {
         userId,
         after: last,
         limit: PAGE,
@@ -161,7 +147,7 @@ export class Sockets {
 }
 
 /** Emits what the socket was not told lately. */
-function emit(socket: HubSocket, notification: Notification): void {
+function emit(socket: HubSocket, notification: LiveNotification): void {
   const { told } = socket.data;
   if (told.has(notification.id)) return;
   told.add(notification.id);
