@@ -39,6 +39,7 @@ export default tseslint.config(
       "no-console": "error",
     },
   },
+  { files: ["**/*.cjs"], rules: { "@typescript-eslint/no-require-imports": "off" } },
   { files: ["bench/**", "scripts/**", "test/**", "public/**"], rules: { "no-console": "off" } },
   ...Object.entries(arrows).map(([files, refused]) =>
     refuse(files, refused, "Imports point one way, see docs/architecture.md."),

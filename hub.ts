@@ -17,29 +17,33 @@ async function main(): Promise<void> {
   const beside = repl && own.TRANSPORTER !== undefined && all;
   const config = beside ? besideTheMesh(own) : own;
   const starting = startNode(config);
-  endWith(starting);
+  const ending = endOn(starting);
   const node = await starting.catch((error: Error) => {
     if (repl && error instanceof ConfigError && error.message.includes("another process owns"))
       throw taken(own);
     throw error;
   });
   if (beside) await find(node);
+  if (ending.aborted) return;
   process.stdout.write(readyLine(node.broker, started));
   if (repl) completing(node.broker.repl() as unknown as REPLServer);
 }
 
-/** A start that does not come to an end by itself is not waited for any longer, in milliseconds. */
+/** How long the end of the program may take, and how long of that it waits for a start to be over, in milliseconds. */
 const END_MS = 9_500;
+const START_MS = 2_000;
 
-/** A signal that comes while the node starts ends it as soon as it has started. */
-function endWith(starting: Promise<Node>): void {
-  let ending = false;
+/** Ends the program when a signal says so; what it returns is aborted from then on. */
+function endOn(starting: Promise<Node>): AbortSignal {
+  const ending = new AbortController();
   onEndSignal(() => {
-    if (ending) return;
-    ending = true;
-    const stopped = starting.then((node) => node.stop());
+    if (ending.signal.aborted) return;
+    ending.abort();
+    // A start that still waits for a server has nothing in hand that a stop would have to put away.
+    const stopped = within(START_MS, starting, null).then((node) => node?.stop());
     void within(END_MS, stopped, undefined).finally(() => process.exit(0));
   });
+  return ending.signal;
 }
 
 /** How long the REPL waits for the mesh to answer, in milliseconds. */

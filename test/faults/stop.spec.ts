@@ -4,7 +4,7 @@ import type { OrderView, Reconciliation } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
 import { isOver, settled, VISA } from "../support/orders";
 import { signIn, signUp } from "../support/people";
-import { HubProcess } from "../support/process";
+import { HubProcess, NODE } from "../support/process";
 import { connectSocket } from "../support/socket";
 import { waitFor } from "../support/wait";
 
@@ -16,12 +16,15 @@ let hub: HubProcess;
 
 beforeEach(async () => {
   place = await makePlace();
-  hub = await HubProcess.start(place.settings);
 });
 afterEach(async () => {
   await hub?.end("SIGKILL");
   await place?.remove();
 });
+
+async function start(): Promise<void> {
+  hub = await HubProcess.start(place.settings);
+}
 
 async function terminate(): Promise<void> {
   const began = Date.now();
@@ -30,6 +33,7 @@ async function terminate(): Promise<void> {
 }
 
 test("SIGTERM under load ends with 0, and loses nothing that was accepted", async () => {
+  await start();
   const { client } = await signUp(hub.client);
   const socket = await connectSocket(client.url, { token: client.token });
   const accepted: string[] = [];
@@ -71,6 +75,7 @@ test("SIGTERM under load ends with 0, and loses nothing that was accepted", asyn
 });
 
 test("SIGTERM while a charge is slow still ends in time, and the charge is made once", async () => {
+  await start();
   const { client } = await signUp(hub.client);
   const { body: order } = await client.post<OrderView>("/api/orders", {
     ...VISA,
@@ -90,13 +95,13 @@ test("SIGTERM while a charge is slow still ends in time, and the charge is made 
 });
 
 test("an idle hub that gets SIGTERM, or SIGINT, ends at once", async () => {
+  await start();
   await terminate();
-  hub = await HubProcess.start(place.settings);
+  await start();
   expect(await hub.end("SIGINT")).toEqual({ code: 0, signal: null });
 });
 
 test("`npm start` that gets SIGTERM hands it on, and ends as its hub does", async () => {
-  await terminate();
   hub = await HubProcess.start(place.settings, ["npm", "start"]);
   const { client } = hub;
   await terminate();
@@ -104,7 +109,6 @@ test("`npm start` that gets SIGTERM hands it on, and ends as its hub does", asyn
 });
 
 test("given a hub that is still loading, when it gets SIGTERM, then it ends with 0", async () => {
-  await terminate();
   const early = join(place.dataDir, "early.cjs");
   writeFileSync(
     early,
@@ -115,13 +119,13 @@ test("given a hub that is still loading, when it gets SIGTERM, then it ends with
        return load.call(this, name, ...rest);
      };`,
   );
-  hub = HubProcess.spawn(place.settings, [process.execPath, "--import", "tsx", "--require", early, "hub.ts"]);
+  hub = HubProcess.spawn(place.settings, [...NODE, "--require", early, "hub.ts"]);
   expect(await hub.ended()).toEqual({ code: 0, signal: null });
 });
 
-test("given a start that waits for its store, when it gets SIGTERM, then it ends with 0 in time", async () => {
-  await terminate();
+test("given a start that waits for its store, when it gets SIGTERM, then it ends with 0 and is not ready", async () => {
   hub = HubProcess.spawn({ ...place.settings, MONGO_URL: "mongodb://127.0.0.1:1/hub", LOG_LEVEL: "warn" });
   await waitFor(() => /mongo/i.test(hub.stdout + hub.stderr), { timeout: 20_000 });
   await terminate();
+  expect(hub.stdout).not.toContain("ready");
 });

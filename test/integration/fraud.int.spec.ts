@@ -5,7 +5,7 @@ import { fraudFunction } from "../../functions/fraud";
 import { Client, type OrderView } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { signUp } from "../support/people";
-import { HubProcess } from "../support/process";
+import { HubProcess, NODE } from "../support/process";
 import { waitFor } from "../support/wait";
 
 const ORDER = { planId: "basic", paymentMethod: "pm_card_visa" };
@@ -55,8 +55,7 @@ describe("the fraud function alone", () => {
   });
 
   test("is a program that ends with 0 when it is told to", async () => {
-    const command: [string, ...string[]] = [process.execPath, "--import", "tsx", "functions/fraud.ts"];
-    const program = HubProcess.spawn({ PORT: "0" }, command);
+    const program = HubProcess.spawn({ PORT: "0" }, [...NODE, "functions/fraud.ts"]);
     try {
       const where = /ready: http:\/\/localhost:(\d+)/;
       const port = await waitFor(() => where.exec(program.stdout)?.[1], { timeout: 20_000 });

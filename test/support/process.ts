@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { ROOT } from "../../config/paths";
 import { Client } from "./client";
 import type { Settings } from "./environment";
@@ -8,7 +9,9 @@ import { waitFor } from "./wait";
 const READY = /ready: (http:\/\/\S+)/;
 
 type Command = [string, ...string[]];
-const PROGRAM: Command = [process.execPath, "--import", "tsx", "hub.ts"];
+/** Node, given the way to run TypeScript. */
+export const NODE: Command = [process.execPath, "--require", join(__dirname, "typescript.cjs")];
+const PROGRAM: Command = [...NODE, "hub.ts"];
 
 export interface Exit {
   code: number | null;

@@ -2,6 +2,9 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ROOT } from "../../config/paths";
+import { NODE } from "../support/process";
+
+const [node, ...args] = NODE;
 
 interface Ended {
   code: number;
@@ -11,11 +14,8 @@ interface Ended {
 
 function call(program: string, ...given: string[]): Promise<Ended> {
   return new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      ["--import", "tsx", program, ...given],
-      { cwd: ROOT },
-      (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    execFile(node, [...args, program, ...given], { cwd: ROOT }, (error, stdout, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
     ),
   );
 }

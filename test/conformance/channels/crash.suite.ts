@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { NODE } from "../../support/process";
 import { numbers } from "./harness";
 import type { Use } from "./channels.suite";
+
+const [node, ...args] = NODE;
 
 /** What happens when the process that consumes is killed. */
 export function crashConformance(use: Use): void {
@@ -18,10 +21,9 @@ export function crashConformance(use: Use): void {
     const { module, argument } = await hub.kit.handOver();
     const run = (killAt: number) =>
       spawn(
-        process.execPath,
+        node,
         [
-          "--import",
-          "tsx",
+          ...args,
           join(__dirname, "crash-consumer.ts"),
           JSON.stringify({ module, argument, channel: hub.channel, group, effects, killAt }),
         ],

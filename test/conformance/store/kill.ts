@@ -2,13 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { NODE } from "../../support/process";
 
+const [node, ...args] = NODE;
 const ROUNDS = 25;
 
 /** Lets a child write, kills it with -9 in the middle, and gives the ids whose writes it saw acknowledged. */
 export async function writeUntilKilled(dataDir: string, mongoUrl = ""): Promise<{ updated: string[] }> {
   const script = join(__dirname, "write-load.ts");
-  const child = spawn(process.execPath, ["--import", "tsx", script, dataDir, mongoUrl], {
+  const child = spawn(node, [...args, script, dataDir, mongoUrl], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
