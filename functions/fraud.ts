@@ -14,14 +14,17 @@ import { parse } from "../contracts/validate";
 import { scoreOrder } from "../domain/fraud";
 import { BODY_LIMIT } from "../mixins/body";
 import { hubError, sendJson, sendProblem } from "../mixins/problem";
+import { answerUnreadable } from "../mixins/unreadable";
 
 /**
  * The fraud function alone, as a server: `POST` of `{orderId, userId, amount, currency, items}` is answered with
  * `{score, reasons}`, `GET` (of a probe) with 200. `FRAUD_URL` names it to the hub.
  */
 export const fraudFunction = (): Server =>
-  createServer(
-    (req, res) => void answer(req, res).catch((error: unknown) => sendProblem(res, hubError(error))),
+  answerUnreadable(
+    createServer(
+      (req, res) => void answer(req, res).catch((error: unknown) => sendProblem(res, hubError(error))),
+    ),
   );
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {

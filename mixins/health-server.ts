@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ServiceBroker } from "moleculer";
 import { ConfigError, MethodNotAllowedError, NotFoundError } from "../contracts/errors";
 import { readiness } from "./health";
+import { answerUnreadable } from "./unreadable";
 import { hubError, sendJson, sendProblem } from "./problem";
 
 type Probe = (broker: ServiceBroker, res: ServerResponse) => void | Promise<void>;
@@ -35,8 +36,10 @@ export async function startHealthServer(broker: ServiceBroker, port: number): Pr
     if (method === "OPTIONS") return void res.writeHead(204, { Allow: METHODS.join(", ") }).end();
     await probe(broker, res);
   }
-  const server = createServer(
-    (req, res) => void answer(req, res).catch((error: unknown) => sendProblem(res, hubError(error))),
+  const server = answerUnreadable(
+    createServer(
+      (req, res) => void answer(req, res).catch((error: unknown) => sendProblem(res, hubError(error))),
+    ),
   );
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve)).catch(
     (error: Error) => {

@@ -19,6 +19,7 @@ import { hubError, sendProblem } from "../mixins/problem";
 import { addressOf, RequestLimit } from "../mixins/rate-limit";
 import type { HttpMeta } from "../mixins/request";
 import { traceRequest } from "../mixins/tracing-middleware";
+import { answerUnreadable } from "../mixins/unreadable";
 import { within } from "../mixins/within";
 import { Sockets } from "./api/socket";
 import { serveVendor } from "./api/vendor";
@@ -223,7 +224,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
     },
     async started() {
       const { server } = this as unknown as { server: Server };
-      server.on("connection", () => requests.connected());
+      answerUnreadable(server).on("connection", () => requests.connected());
       sockets = new Sockets(server, broker, guard, config.CORS_ORIGIN);
     },
     async stopped() {

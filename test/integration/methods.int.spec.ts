@@ -90,6 +90,24 @@ describe("as it is by default", () => {
     });
   });
 
+  describe("a request that cannot be read", () => {
+    test.each([
+      ["a method that HTTP does not have", "ORDER / HTTP/1.1\r\nHost: hub\r\n\r\n", 400],
+      ["what is no HTTP at all", "hello\r\n\r\n", 400],
+      ["headers without end", `GET / HTTP/1.1\r\nHost: hub\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+    ])("given %s, then it is a problem that says so", async (_, text, status) => {
+      const { hostname, port } = new URL(hub.url);
+      const socket = connect(Number(port), hostname);
+      socket.write(text);
+      let answer = "";
+      for await (const chunk of socket) answer += String(chunk);
+      const [head = "", body = ""] = answer.split("\r\n\r\n");
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(head).toContain("Content-Type: application/problem+json");
+      expect(JSON.parse(body)).toMatchObject({ status, code: "BAD_REQUEST" });
+    });
+  });
+
   describe("a request that offers another protocol", () => {
     const h2c = {
       connection: "Upgrade, HTTP2-Settings",
