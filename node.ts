@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import type { Config } from "./config";
 import { ConfigError } from "./contracts/errors";
-import { startHealthServer } from "./mixins/health-server";
+import { startHealthServer } from "./mixins/http/health-server";
 import { SystemEvents } from "./mixins/system-events";
 import { within } from "./mixins/within";
 import { brokerOptions } from "./moleculer.config";

@@ -12,9 +12,9 @@ import {
 } from "../contracts/errors";
 import { parse } from "../contracts/validate";
 import { scoreOrder } from "../domain/fraud";
-import { BODY_LIMIT } from "../mixins/body";
-import { hubError, sendJson, sendProblem } from "../mixins/problem";
-import { answerUnreadable } from "../mixins/unreadable";
+import { BODY_LIMIT } from "../mixins/http/body";
+import { hubError, sendJson, sendProblem } from "../mixins/http/problem";
+import { answerUnreadable } from "../mixins/http/unreadable";
 
 /**
  * The fraud function alone, as a server: `POST` of `{orderId, userId, amount, currency, items}` is answered with

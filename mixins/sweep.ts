@@ -1,5 +1,5 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
-import { HUB_STARTED } from "./hub";
+import { HUB_STARTED } from "./define-service";
 
 /** Runs something again and again while the service is up, one run at a time, with some chance in the interval. */
 export class Sweep {

@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import type { HttpParams } from "../mixins/request";
+import type { HttpParams } from "../mixins/http/request";
 
 /** What moleculer-repl gives a command: its arguments by name, and the options as commander read them. */
 export interface Args {

@@ -4,7 +4,7 @@ import type { OrderStatus } from "../contracts/events";
 import type { Money } from "../contracts/money";
 import { formatMoney } from "../domain/money";
 import type { Timeline } from "../domain/timeline";
-import { readiness } from "../mixins/health";
+import { readiness } from "../mixins/http/health";
 import {
   ask,
   count,

@@ -1,4 +1,4 @@
-import type { UnsentMessages } from "../mixins/aggregates";
+import type { UnsentMessages } from "../mixins/persistence/aggregates";
 import { ask, count, printing, since, type ReplCommand } from "./command";
 
 const LIMIT = 20;

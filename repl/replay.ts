@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import type { Page } from "../mixins/paging";
+import type { Page } from "../mixins/persistence/paging";
 import type { ReplayView } from "../services/audit/replays";
 import {
   ask,

@@ -5,15 +5,15 @@ import { ConflictError, NotFoundError, UnauthorizedError } from "../contracts/er
 import type { Role } from "../contracts/events";
 import { newId } from "../contracts/ids";
 import type { Now } from "../domain/types";
-import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
-import { atStart } from "../mixins/background";
-import type { Revocation } from "../mixins/guard";
-import { defineService } from "../mixins/hub";
-import { newestFirst } from "../mixins/paging";
-import { LoginLimit } from "../mixins/rate-limit";
-import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { aggregates, Aggregates, type Cause } from "../mixins/persistence/aggregates";
+import { atStart } from "../mixins/at-start";
+import type { Revocation } from "../mixins/http/guard";
+import { defineService } from "../mixins/define-service";
+import { newestFirst } from "../mixins/persistence/paging";
+import { LoginLimit } from "../mixins/http/rate-limit";
+import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/http/request";
 import { Sweep } from "../mixins/sweep";
-import { makePrivateKey, TokenSigner } from "../mixins/tokens";
+import { makePrivateKey, TokenSigner } from "../mixins/http/tokens";
 import type { Document } from "../store/types";
 
 interface User extends Document {

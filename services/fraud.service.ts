@@ -1,7 +1,7 @@
 import type { Context } from "moleculer";
 import type { FraudRequest } from "../contracts/api";
 import { scoreOrder } from "../domain/fraud";
-import { defineService } from "../mixins/hub";
+import { defineService } from "../mixins/define-service";
 
 /** The fraud function inside the mesh: stateless; `FRAUD_URL` puts another in its place. */
 export default defineService(() => ({

@@ -2,10 +2,10 @@ import type { Context } from "moleculer";
 import { PageQuery } from "../contracts/api";
 import type { HubEvent } from "../contracts/events";
 import { availableOf } from "../domain/seats";
-import { aggregates, causeOfMessage } from "../mixins/aggregates";
-import { defineService } from "../mixins/hub";
-import { newestFirst } from "../mixins/paging";
-import { queryOf, type HttpContext } from "../mixins/request";
+import { aggregates, causeOfMessage } from "../mixins/persistence/aggregates";
+import { defineService } from "../mixins/define-service";
+import { newestFirst } from "../mixins/persistence/paging";
+import { queryOf, type HttpContext } from "../mixins/http/request";
 import { Seats } from "./inventory/seats";
 
 /** Seats per plan, and who holds them: all lines of an order or none. */

@@ -5,11 +5,11 @@ import { BadCursorError, NotFoundError, isRetryable } from "../contracts/errors"
 import type { HubEvent } from "../contracts/events";
 import { noticeId, noticeOf, type LiveNotification, type Notice, type Told } from "../domain/notification";
 import type { Draft } from "../domain/types";
-import { aggregates, Aggregates, causeOfMessage, type Change } from "../mixins/aggregates";
-import { defineService } from "../mixins/hub";
-import { oldestFirst } from "../mixins/paging";
-import { Positions } from "../mixins/positions";
-import { answer, bodyOf, callerOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { aggregates, Aggregates, causeOfMessage, type Change } from "../mixins/persistence/aggregates";
+import { defineService } from "../mixins/define-service";
+import { oldestFirst } from "../mixins/persistence/paging";
+import { Positions } from "../mixins/persistence/positions";
+import { answer, bodyOf, callerOf, idOf, queryOf, type HttpContext } from "../mixins/http/request";
 import { DELIVERY_CHANNELS, openDeliveries, type DeliveryChannel } from "../providers/deliveries";
 import type { Document } from "../store/types";
 

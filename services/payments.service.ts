@@ -12,10 +12,10 @@ import {
   type Payment,
 } from "../domain/payment";
 import type { Outcome } from "../channels/types";
-import { aggregates, Aggregates, causeOfMessage, type Stored } from "../mixins/aggregates";
-import { defineService } from "../mixins/hub";
-import { newestFirst } from "../mixins/paging";
-import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/request";
+import { aggregates, Aggregates, causeOfMessage, type Stored } from "../mixins/persistence/aggregates";
+import { defineService } from "../mixins/define-service";
+import { newestFirst } from "../mixins/persistence/paging";
+import { answer, bodyOf, queryOf, type HttpContext } from "../mixins/http/request";
 import { within } from "../mixins/within";
 import { openProvider } from "../providers";
 import { reconciler } from "./payments/reconciliation";

@@ -2,11 +2,11 @@ import type { Context } from "moleculer";
 import { PageQuery, PlanBody, PlanPatch } from "../contracts/api";
 import { ConflictError, NotFoundError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
-import { aggregates, Aggregates, type Cause } from "../mixins/aggregates";
-import { atStart } from "../mixins/background";
-import { defineService } from "../mixins/hub";
-import { newestFirst } from "../mixins/paging";
-import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/request";
+import { aggregates, Aggregates, type Cause } from "../mixins/persistence/aggregates";
+import { atStart } from "../mixins/at-start";
+import { defineService } from "../mixins/define-service";
+import { newestFirst } from "../mixins/persistence/paging";
+import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/http/request";
 import { Sweep } from "../mixins/sweep";
 import { Availability } from "./plans/availability";
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Server } from "node:http";
 import { randomUUID } from "node:crypto";
 import { loadConfig } from "../../config";
-import { Counter, Histogram } from "../../mixins/metrics-series";
+import { Counter, Histogram } from "../../mixins/telemetry/metrics-series";
 import { startNode } from "../../node";
 import { HubClient } from "../../scripts/demo/client";
 import { temporaryFolder } from "../lib/child";

@@ -3,9 +3,9 @@ import type { ServiceBroker } from "moleculer";
 import { Server, type Socket } from "socket.io";
 import { HubError } from "../../contracts/errors";
 import type { LiveNotification, Told } from "../../domain/notification";
-import { callerFrom, type Guard } from "../../mixins/guard";
-import type { AccessClaims } from "../../mixins/tokens";
-import { KIND, type Span } from "../../mixins/tracing";
+import { callerFrom, type Guard } from "../../mixins/http/guard";
+import type { AccessClaims } from "../../mixins/http/tokens";
+import { KIND, type Span } from "../../mixins/telemetry/tracing";
 import { declineUpgrades } from "./upgrade";
 
 interface ServerEvents {

@@ -13,8 +13,8 @@ import {
   type RedriveOrder,
 } from "../../domain/dead-letter";
 import type { Decision, Now } from "../../domain/types";
-import { Aggregates, type Cause, type Change } from "../../mixins/aggregates";
-import { timeRange } from "../../mixins/paging";
+import { Aggregates, type Cause, type Change } from "../../mixins/persistence/aggregates";
+import { timeRange } from "../../mixins/persistence/paging";
 import { Sweep } from "../../mixins/sweep";
 import type { Query, StoreAdapter, Update } from "../../store/types";
 

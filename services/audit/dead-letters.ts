@@ -5,9 +5,17 @@ import type { DeadLetter } from "../../contracts/dead-letter";
 import type { HubEvent } from "../../contracts/events";
 import type { Letter } from "../../domain/dead-letter";
 import { entryOf, type Timeline } from "../../domain/timeline";
-import { aggregates } from "../../mixins/aggregates";
-import { newestFirst } from "../../mixins/paging";
-import { answer, bodyOf, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../../mixins/request";
+import { aggregates } from "../../mixins/persistence/aggregates";
+import { newestFirst } from "../../mixins/persistence/paging";
+import {
+  answer,
+  bodyOf,
+  callerOf,
+  causeOf,
+  idOf,
+  queryOf,
+  type HttpContext,
+} from "../../mixins/http/request";
 import type { StoreAdapter } from "../../store/types";
 import { DeadLetterStore, letterQuery } from "./dead-letter-store";
 import { Redrives, type Redrive } from "./redrives";

@@ -1,7 +1,7 @@
 import type { EventEnvelope } from "../../contracts/envelope";
 import type { HubEvent } from "../../contracts/events";
 import { upcast } from "../../contracts/upcasters";
-import { PER_MS, Positions } from "../../mixins/positions";
+import { PER_MS, Positions } from "../../mixins/persistence/positions";
 import type { Database, Query, StoreAdapter } from "../../store/types";
 
 /** An event as the event store keeps it; its id is the event's, so it is kept once. */

@@ -3,7 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import type { RedriveAllBody } from "../../contracts/api";
 import { ConflictError, NotFoundError } from "../../contracts/errors";
 import { newId } from "../../contracts/ids";
-import type { Cause } from "../../mixins/aggregates";
+import type { Cause } from "../../mixins/persistence/aggregates";
 import { Sweep } from "../../mixins/sweep";
 import type { Document, Query, StoreAdapter } from "../../store/types";
 import { letterQuery, type DeadLetterStore } from "./dead-letter-store";

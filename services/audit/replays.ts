@@ -4,9 +4,9 @@ import { ConflictError, NotFoundError, ValidationError } from "../../contracts/e
 import { newId } from "../../contracts/ids";
 import { PROJECTIONS } from "../../domain/projections";
 import type { Projection } from "../../domain/projections/projection";
-import { atStart } from "../../mixins/background";
+import { atStart } from "../../mixins/at-start";
 import { othersFirst } from "../../mixins/others-first";
-import { newestFirst, type Page } from "../../mixins/paging";
+import { newestFirst, type Page } from "../../mixins/persistence/paging";
 import { Sweep } from "../../mixins/sweep";
 import type { StoreAdapter, Update } from "../../store/types";
 import { eventOf, LATENESS_MS, positionAt, type Entry, type EventLog } from "./event-log";

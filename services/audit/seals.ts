@@ -13,7 +13,7 @@ import {
   type Seal,
 } from "../../domain/seals";
 import { othersFirst } from "../../mixins/others-first";
-import { limitOf } from "../../mixins/paging";
+import { limitOf } from "../../mixins/persistence/paging";
 import { Sweep } from "../../mixins/sweep";
 import type { StoreAdapter } from "../../store/types";
 import { momentOf, positionAt, type Entry, type EventLog } from "./event-log";

@@ -19,7 +19,13 @@ import {
   type Stock,
   type Verdict,
 } from "../../domain/seats";
-import { Aggregates, causeOfMessage, stepAside, type Cause, type Stored } from "../../mixins/aggregates";
+import {
+  Aggregates,
+  causeOfMessage,
+  stepAside,
+  type Cause,
+  type Stored,
+} from "../../mixins/persistence/aggregates";
 
 const ROUNDS = 50;
 

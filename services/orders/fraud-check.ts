@@ -3,7 +3,7 @@ import type { Config } from "../../config";
 import { FraudAnswer, type FraudRequest } from "../../contracts/api";
 import { TRACEPARENT } from "../../contracts/traceparent";
 import { parse } from "../../contracts/validate";
-import type { Cause } from "../../mixins/aggregates";
+import type { Cause } from "../../mixins/persistence/aggregates";
 
 const TIMEOUT_MS = 500;
 /** So many failures in a row open the circuit, for so long. */

@@ -15,8 +15,8 @@ import { isSimulatedMethod, PAYMENT_METHODS } from "../../contracts/payment-meth
 import { parse } from "../../contracts/validate";
 import { isSuspected } from "../../domain/fraud";
 import { mergeLines, placeOrder, rejectOrder, totalOf, type Order, type OrderLine } from "../../domain/order";
-import { clock, type Aggregates } from "../../mixins/aggregates";
-import { answer, bodyOf, callerOf, causeOf, type HttpContext } from "../../mixins/request";
+import { clock, type Aggregates } from "../../mixins/persistence/aggregates";
+import { answer, bodyOf, callerOf, causeOf, type HttpContext } from "../../mixins/http/request";
 import { FraudCheck } from "./fraud-check";
 import { PlanCache } from "./plan-cache";
 import { accepted } from "./views";

@@ -12,9 +12,9 @@ import {
   STEP_DEADLINE_MS,
   type Order,
 } from "../../domain/order";
-import { causeOfMessage, type Aggregates } from "../../mixins/aggregates";
-import { upwards } from "../../mixins/paging";
-import { answer, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../../mixins/request";
+import { causeOfMessage, type Aggregates } from "../../mixins/persistence/aggregates";
+import { upwards } from "../../mixins/persistence/paging";
+import { answer, callerOf, causeOf, idOf, queryOf, type HttpContext } from "../../mixins/http/request";
 import { Sweep } from "../../mixins/sweep";
 import { view } from "./views";
 

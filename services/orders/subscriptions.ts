@@ -1,6 +1,6 @@
 import type { PageQuery } from "../../contracts/api";
 import { subscriptionsOf, type Order } from "../../domain/order";
-import { decodeCursor, encodeCursor, limitOf, type Page } from "../../mixins/paging";
+import { decodeCursor, encodeCursor, limitOf, type Page } from "../../mixins/persistence/paging";
 import type { StoreAdapter } from "../../store/types";
 
 type Subscription = ReturnType<typeof subscriptionsOf>[number];

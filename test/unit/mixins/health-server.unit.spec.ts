@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ServiceBroker } from "moleculer";
 import { ConfigError } from "../../../contracts/errors";
-import { startHealthServer } from "../../../mixins/health-server";
+import { startHealthServer } from "../../../mixins/http/health-server";
 
 describe("METRICS_PORT", () => {
   let other: Server;

@@ -1,4 +1,4 @@
-import { Inbox } from "../../../mixins/metrics-inbox";
+import { Inbox } from "../../../mixins/telemetry/metrics-inbox";
 
 describe("the inbox", () => {
   it("knows what each group works on, and for how long the oldest of it", () => {

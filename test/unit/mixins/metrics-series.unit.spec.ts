@@ -1,4 +1,4 @@
-import { Counters, Histograms } from "../../../mixins/metrics-series";
+import { Counters, Histograms } from "../../../mixins/telemetry/metrics-series";
 
 describe("counters", () => {
   it("count for each combination of labels, and say so in Prometheus' format", () => {

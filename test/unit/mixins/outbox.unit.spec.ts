@@ -4,8 +4,13 @@ import { join } from "node:path";
 import type { LoggerInstance, ServiceBroker } from "moleculer";
 import { PermanentError } from "../../../contracts/errors";
 import type { EventEnvelope, MessageEnvelope } from "../../../contracts/envelope";
-import { backlogOf, OutboxRelay, type OutboxEntry, type OutboxFields } from "../../../mixins/outbox";
-import { Requests } from "../../../mixins/requests";
+import {
+  backlogOf,
+  OutboxRelay,
+  type OutboxEntry,
+  type OutboxFields,
+} from "../../../mixins/persistence/outbox";
+import { Requests } from "../../../mixins/http/requests-first";
 import { openDatabase } from "../../../store";
 import type { Database, StoreAdapter } from "../../../store/types";
 import { waitFor } from "../../support/wait";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { BadCursorError, ValidationError } from "../../../contracts/errors";
-import { decodeCursor, encodeCursor, limitOf } from "../../../mixins/paging";
+import { decodeCursor, encodeCursor, limitOf } from "../../../mixins/persistence/paging";
 
 test("a cursor comes back as it was", () => {
   fc.assert(

@@ -1,6 +1,6 @@
 import { Errors } from "moleculer";
 import * as errors from "../../../contracts/errors";
-import { hubError, problemOf } from "../../../mixins/problem";
+import { hubError, problemOf } from "../../../mixins/http/problem";
 import { Regenerator } from "../../../mixins/regenerator";
 
 const samples = [

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import jwt from "jsonwebtoken";
-import { makePrivateKey, TokenSigner, TokenVerifier } from "../../../mixins/tokens";
+import { makePrivateKey, TokenSigner, TokenVerifier } from "../../../mixins/http/tokens";
 
 const claims = { sub: "u1", role: "user", sid: "s1", ver: 1 } as const;
 const signer = new TokenSigner(makePrivateKey(), 60);

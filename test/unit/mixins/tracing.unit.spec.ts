@@ -1,5 +1,5 @@
 import type { LoggerInstance } from "moleculer";
-import { encodeSpan, SpanExporter, type EndedSpan } from "../../../mixins/tracing-exporter";
+import { encodeSpan, SpanExporter, type EndedSpan } from "../../../mixins/telemetry/tracing-exporter";
 import { startCollector, type Collector } from "../../support/collector";
 import { waitFor } from "../../support/wait";
 

@@ -1,5 +1,5 @@
 import type { LoggerInstance } from "moleculer";
-import { within } from "./within";
+import { within } from "../within";
 
 type Value = string | number | boolean;
 export type Attributes = Record<string, Value | undefined>;

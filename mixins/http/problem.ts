@@ -7,8 +7,8 @@ import {
   PayloadTooLargeError,
   TransientError,
   ValidationError,
-} from "../contracts/errors";
-import { problemBody, type Problem } from "../contracts/problem";
+} from "../../contracts/errors";
+import { problemBody, type Problem } from "../../contracts/problem";
 import { MISSING_BODY, missingBody } from "./body";
 
 /** The error of ours that `error` is, wherever it came from; null for a bug. */

@@ -1,4 +1,4 @@
-import { countedOnce } from "../../../mixins/numbers";
+import { countedOnce } from "../../../mixins/counted-once";
 
 describe("numbers over a whole store", () => {
   let now = 0;

@@ -1,4 +1,4 @@
-import type { CollectionOptions, Database, Document, StoreAdapter } from "../store/types";
+import type { CollectionOptions, Database, Document, StoreAdapter } from "../../store/types";
 import type { Metrics } from "./metrics";
 
 const OPERATIONS = [

@@ -1,11 +1,11 @@
 import type { Context } from "moleculer";
 import type { TSchema, Static } from "@sinclair/typebox";
-import type { Role } from "../contracts/events";
-import { UnauthorizedError } from "../contracts/errors";
-import { newId } from "../contracts/ids";
-import { parse } from "../contracts/validate";
-import type { Cause } from "./aggregates";
-import type { TraceMeta } from "./tracing-middleware";
+import type { Role } from "../../contracts/events";
+import { UnauthorizedError } from "../../contracts/errors";
+import { newId } from "../../contracts/ids";
+import { parse } from "../../contracts/validate";
+import type { Cause } from "../persistence/aggregates";
+import type { TraceMeta } from "../telemetry/tracing-middleware";
 
 /** Who asks, as the gateway read it from the access token. */
 export interface Caller {

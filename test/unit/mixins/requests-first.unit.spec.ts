@@ -1,4 +1,4 @@
-import { Requests } from "../../../mixins/requests";
+import { Requests } from "../../../mixins/http/requests-first";
 
 /** As many requests as are needed for messages to wait their turn. */
 const BUSY = 16;

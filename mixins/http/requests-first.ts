@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
-import type { BatchHandler, Delivery, Outcome } from "../channels/types";
-import { within } from "./within";
+import type { BatchHandler, Delivery, Outcome } from "../../channels/types";
+import { within } from "../within";
 
 /** From this many waiting requests on, they go before messages: fewer are an even load. */
 const BUSY = 16;

@@ -1,6 +1,6 @@
 import type { ServiceSchema } from "moleculer";
 import DbService from "moleculer-db";
-import type { StoreAdapter } from "../store/types";
+import type { StoreAdapter } from "../../store/types";
 
 /** The actions that moleculer-db would publish on the mesh: documents are nobody's business but their service's. */
 const ACTIONS = ["find", "count", "list", "create", "insert", "get", "update", "remove"];

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
-import { MethodNotAllowedError, NotFoundError } from "../contracts/errors";
-import type { Route } from "../contracts/routes";
+import { MethodNotAllowedError, NotFoundError } from "../../contracts/errors";
+import type { Route } from "../../contracts/routes";
 import type { HttpMeta } from "./request";
 
 /** A request on its way through moleculer-web. */

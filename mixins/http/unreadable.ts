@@ -1,7 +1,7 @@
 import { maxHeaderSize, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { HubError } from "../contracts/errors";
-import { problemBody } from "../contracts/problem";
+import { HubError } from "../../contracts/errors";
+import { problemBody } from "../../contracts/problem";
 
 /** What the parser's errors mean, by their codes; all others are a 400. */
 const KNOWN: Record<string, [status: number, message: string]> = {

@@ -1,6 +1,6 @@
-import { isDeeperThan, MAX_DEPTH } from "../contracts/depth";
-import { PayloadTooLargeError, ValidationError } from "../contracts/errors";
-import { saysTheWhole } from "../contracts/routes";
+import { isDeeperThan, MAX_DEPTH } from "../../contracts/depth";
+import { PayloadTooLargeError, ValidationError } from "../../contracts/errors";
+import { saysTheWhole } from "../../contracts/routes";
 import type { Request } from "./gateway";
 
 /** The most that a body may have, in bytes. */

@@ -1,16 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
-import { COMMANDS } from "../contracts/commands";
-import { messageId, messageType, type EventEnvelope, type MessageEnvelope } from "../contracts/envelope";
-import { ConflictError, NotFoundError, type HubError } from "../contracts/errors";
-import { EVENTS } from "../contracts/events";
-import { newId } from "../contracts/ids";
-import type { Decision, Draft, Now } from "../domain/types";
-import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../store/types";
+import { COMMANDS } from "../../contracts/commands";
+import { messageId, messageType, type EventEnvelope, type MessageEnvelope } from "../../contracts/envelope";
+import { ConflictError, NotFoundError, type HubError } from "../../contracts/errors";
+import { EVENTS } from "../../contracts/events";
+import { newId } from "../../contracts/ids";
+import type { Decision, Draft, Now } from "../../domain/types";
+import type { CollectionOptions, Document, StoreAdapter, UpdateOne } from "../../store/types";
 import { backlogOf, LEASE_MS, OutboxRelay, UNSENT, type OutboxEntry, type OutboxFields } from "./outbox";
 import { store } from "./store";
-import type { Tracing } from "./tracing";
-import { HUB_STARTED } from "./hub";
+import type { Tracing } from "../telemetry/tracing";
+import { HUB_STARTED } from "../define-service";
 
 /** What the state of an aggregate may have beside its own fields. */
 export interface State extends Document {

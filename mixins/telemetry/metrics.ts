@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { Config } from "../config";
-import type { StoreAdapter } from "../store/types";
+import type { Config } from "../../config";
+import type { StoreAdapter } from "../../store/types";
 import { lagByGroup } from "./lag";
 import { Inbox } from "./metrics-inbox";
 import { Counters, Histograms } from "./metrics-series";
-import { backlogOf, type OutboxFields } from "./outbox";
+import { backlogOf, type OutboxFields } from "../persistence/outbox";
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A count of all orders that took longer than this (ms) is left alone for so many times as long. */

@@ -1,6 +1,6 @@
-import type { PageQuery } from "../contracts/api";
-import { BadCursorError, ValidationError } from "../contracts/errors";
-import type { Query, StoreAdapter, Document } from "../store/types";
+import type { PageQuery } from "../../contracts/api";
+import { BadCursorError, ValidationError } from "../../contracts/errors";
+import type { Query, StoreAdapter, Document } from "../../store/types";
 
 export interface Page<T> {
   items: T[];

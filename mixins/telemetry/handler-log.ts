@@ -5,10 +5,10 @@ import {
   type Delivery,
   type HubChannel,
   type Outcome,
-} from "../channels/types";
-import type { DeadLetter } from "../contracts/dead-letter";
-import { messageId, messageType, type MessageEnvelope } from "../contracts/envelope";
-import { isRetryable } from "../contracts/errors";
+} from "../../channels/types";
+import type { DeadLetter } from "../../contracts/dead-letter";
+import { messageId, messageType, type MessageEnvelope } from "../../contracts/envelope";
+import { isRetryable } from "../../contracts/errors";
 
 /** A line for each message that a handler could not do, and for each dead letter, with its correlation id. */
 export const handlerLog: Middleware = {

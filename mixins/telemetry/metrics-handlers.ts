@@ -5,8 +5,8 @@ import {
   type Delivery,
   type HubChannel,
   type Outcome,
-} from "../channels/types";
-import type { DeadLetter } from "../contracts/dead-letter";
+} from "../../channels/types";
+import type { DeadLetter } from "../../contracts/dead-letter";
 
 /** The age (seconds) of the oldest message; null where none says when it was made. */
 function oldest(payloads: unknown[]): number | null {

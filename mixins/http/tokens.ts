@@ -6,8 +6,8 @@ import {
   type KeyObject,
 } from "node:crypto";
 import jwt from "jsonwebtoken";
-import { UnauthorizedError } from "../contracts/errors";
-import type { Role } from "../contracts/events";
+import { UnauthorizedError } from "../../contracts/errors";
+import type { Role } from "../../contracts/events";
 
 /** What an access token says. `ver` is the user's token version: a demotion or deletion ends all lower ones. */
 export interface AccessClaims {

@@ -1,5 +1,5 @@
 import type { LoggerInstance, ServiceBroker } from "moleculer";
-import { ForbiddenError, UnauthorizedError } from "../contracts/errors";
+import { ForbiddenError, UnauthorizedError } from "../../contracts/errors";
 import type { Caller } from "./request";
 import { TokenVerifier, type AccessClaims, type PublicJwk } from "./tokens";
 

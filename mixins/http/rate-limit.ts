@@ -6,10 +6,10 @@ import {
   type RateLimiterRes,
 } from "rate-limiter-flexible";
 import { createHash } from "node:crypto";
-import type { Config } from "../config";
-import { TooManyRequestsError } from "../contracts/errors";
-import type { MongoDatabase } from "../store/mongo/database";
-import type { Database } from "../store/types";
+import type { Config } from "../../config";
+import { TooManyRequestsError } from "../../contracts/errors";
+import type { MongoDatabase } from "../../store/mongo/database";
+import type { Database } from "../../store/types";
 
 const MINUTE = 60;
 const LOGIN_WINDOW = 15 * 60;

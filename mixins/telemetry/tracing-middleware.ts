@@ -6,9 +6,9 @@ import {
   type Delivery,
   type HubChannel,
   type Outcome,
-} from "../channels/types";
-import { messageId, type MessageEnvelope } from "../contracts/envelope";
-import { TRACEPARENT } from "../contracts/traceparent";
+} from "../../channels/types";
+import { messageId, type MessageEnvelope } from "../../contracts/envelope";
+import { TRACEPARENT } from "../../contracts/traceparent";
 import { KIND, type Span, type Tracing } from "./tracing";
 
 /** What `ctx.meta` has on its way through the mesh. */

@@ -2,10 +2,10 @@ import type { Context, ServiceBroker, ServiceSchema } from "moleculer";
 import type { Config } from "../config";
 import type { BatchHandler, HubAdapter, PublishOptions, RetryPolicy } from "../channels/types";
 import type { Database } from "../store/types";
-import { lagAction } from "./lag";
-import type { Metrics } from "./metrics";
-import type { Tracing } from "./tracing";
-import type { Requests } from "./requests";
+import { lagAction } from "./telemetry/lag";
+import type { Metrics } from "./telemetry/metrics";
+import type { Tracing } from "./telemetry/tracing";
+import type { Requests } from "./http/requests-first";
 
 /** What one node gives its services beside the broker. */
 export interface Hub {

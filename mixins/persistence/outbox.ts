@@ -1,11 +1,11 @@
 import type { LoggerInstance, ServiceBroker } from "moleculer";
-import { isRetryable } from "../contracts/errors";
-import { isCommand, messageType, type MessageEnvelope } from "../contracts/envelope";
-import { EVENTS, type EventType } from "../contracts/events";
-import { TRACEPARENT } from "../contracts/traceparent";
-import { othersFirst } from "./others-first";
-import type { Requests } from "./requests";
-import type { Document, StoreAdapter, Update } from "../store/types";
+import { isRetryable } from "../../contracts/errors";
+import { isCommand, messageType, type MessageEnvelope } from "../../contracts/envelope";
+import { EVENTS, type EventType } from "../../contracts/events";
+import { TRACEPARENT } from "../../contracts/traceparent";
+import { othersFirst } from "../others-first";
+import type { Requests } from "../http/requests-first";
+import type { Document, StoreAdapter, Update } from "../../store/types";
 
 /** A message that an aggregate still has to send. */
 export interface OutboxEntry {

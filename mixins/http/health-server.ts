@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
-import { ConfigError, MethodNotAllowedError, NotFoundError } from "../contracts/errors";
+import { ConfigError, MethodNotAllowedError, NotFoundError } from "../../contracts/errors";
 import { readiness } from "./health";
 import { answerUnreadable } from "./unreadable";
 import { hubError, sendJson, sendProblem } from "./problem";

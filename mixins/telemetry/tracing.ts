@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { ServiceBroker } from "moleculer";
-import type { Config } from "../config";
-import { isCommand, messageId, messageType, type MessageEnvelope } from "../contracts/envelope";
-import { formatTraceparent, parseTraceparent } from "../contracts/traceparent";
+import type { Config } from "../../config";
+import { isCommand, messageId, messageType, type MessageEnvelope } from "../../contracts/envelope";
+import { formatTraceparent, parseTraceparent } from "../../contracts/traceparent";
 import { SpanExporter, type Attributes } from "./tracing-exporter";
 
 /** OTLP's numbers. */

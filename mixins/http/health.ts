@@ -1,6 +1,6 @@
 import type { ServiceBroker } from "moleculer";
-import { SERVICE_NAMES } from "../config";
-import { transporterIsUp } from "./transporter";
+import { SERVICE_NAMES } from "../../config";
+import { transporterIsUp } from "../transporter";
 
 type State = "up" | "down";
 
