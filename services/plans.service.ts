@@ -4,7 +4,7 @@ import { ConflictError, NotFoundError } from "../contracts/errors";
 import { newId } from "../contracts/ids";
 import { aggregates, Aggregates, type Cause } from "../mixins/persistence/aggregates";
 import { atStart } from "../mixins/at-start";
-import { defineService } from "../mixins/define-service";
+import { defineService, listener } from "../mixins/define-service";
 import { newestFirst } from "../mixins/persistence/paging";
 import { answer, bodyOf, causeOf, idOf, queryOf, type HttpContext } from "../mixins/http/request";
 import { Sweep } from "../mixins/sweep";
@@ -78,8 +78,14 @@ export default defineService(({ broker }) => {
       return { state, messages: [{ event: "PlanChanged", data: fact(state) }] };
     });
     if (!changed) throw new NotFoundError("plan");
-    void broker.broadcast("plans.changed", { planId: id });
+    tell(id);
     return changed;
+  }
+
+  /** What nodes know of a plan is old. */
+  function tell(planId: string): void {
+    availability.forget();
+    void broker.broadcast("plans.changed", { planId });
   }
 
   /** Plans whose seats are others in inventory, and how many there, as of the last look. */
@@ -125,6 +131,7 @@ export default defineService(({ broker }) => {
         const plan = await publish(body, causeOf(ctx));
         if (!plan) throw new ConflictError("PLAN_EXISTS", `There is a plan ${body.id} already.`);
         await ctx.call("inventory.resize", { planId: plan._id, seats: plan.seats });
+        tell(plan._id);
         ctx.meta.$location = `/api/plans/${plan._id}`;
         return answer(ctx, 201, view(plan));
       },
@@ -145,6 +152,7 @@ export default defineService(({ broker }) => {
           (await plans.adapter.findByIds(ctx.params.ids)).map(view),
       },
     },
+    events: { "plans.changed": listener(() => availability.forget()) },
     started: () =>
       atStart(broker.getLogger("plans"), async () => {
         for (const plan of FIRST_PLANS)

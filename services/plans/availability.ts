@@ -20,6 +20,11 @@ export class Availability {
     return this.known.plans;
   }
 
+  /** The next look asks again. */
+  forget(): void {
+    this.known = null;
+  }
+
   private async ask(): Promise<Map<string, number | null>> {
     const options = { timeout: PATIENCE_MS, retries: 0 };
     return new Map(

@@ -38,6 +38,15 @@ test("given a plan, when it is asked for by its id, then it is as in the list", 
   expect((await hub.guest.get<PlanView>(`/api/plans/${planId}`)).body).toEqual(listed);
 });
 
+test("given a new plan, and then fewer seats, when the catalogue is read at once, then what is free is of today", async () => {
+  const free = async () => (await planOf(planId))?.available;
+  await planOf("basic");
+  const planId = await newPlan(hub.admin, { seats: 3 });
+  expect(await free()).toBe(3);
+  expect((await hub.admin.call("PATCH", `/api/admin/plans/${planId}`, { seats: 2 })).status).toBe(200);
+  expect(await free()).toBe(2);
+});
+
 test("a plan without a limit has none on what is free", async () => {
   expect(await waitFor(async () => (await planOf("basic"))?.available === null)).toBe(true);
 });
