@@ -33,7 +33,9 @@ export class SystemEvents {
     watch();
   }
 
+  /** Tells nothing of a node that never said that it came. */
   async stopping(): Promise<void> {
+    if (this.sequence === 0) return;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     await this.tell("ServiceStopped", {
