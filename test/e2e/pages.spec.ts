@@ -767,6 +767,24 @@ describe("every page", () => {
     await dismiss("Focused").waitFor({ state: "detached" });
   });
 
+  test("given two answers that come the other way round, then that of the later question stays", async () => {
+    const { page, open } = await tabOf();
+    await open("/plans");
+    const shown = await page.evaluate(`import("/js/components/states.js").then(async ({ region }) => {
+      const answers = [];
+      const load = () => new Promise((resolve) => answers.push(resolve));
+      const { signal } = new AbortController();
+      const { element, reload } = region({ load, render: (text) => text, signal });
+      const done = reload();
+      answers[1]("new");
+      await done;
+      answers[0]("old");
+      await new Promise((resolve) => setTimeout(resolve));
+      return [element.textContent, element.hasAttribute("aria-busy")];
+    })`);
+    expect(shown).toEqual(["new", false]);
+  });
+
   test("goes by the hub's own rules on what may be cancelled, and on what is over", async () => {
     const { page, open } = await tabOf();
     await open("/plans");

@@ -30,21 +30,24 @@ export const skeleton = (width = "100%", height = "1em") =>
 
 /**
  * A place that loads: the skeleton first, then `render(data)`, or the error with a button to try again.
- * `reload()` keeps what is shown until the new data is there.
+ * `reload()` keeps what is shown until the new data is there; of two answers, that of the later question stays.
  */
 export function region({ load, render, wait, signal, ...props }) {
   const element = h("div", { "aria-busy": "true", ...props }, wait);
+  let run = 0;
   async function reload() {
+    const mine = ++run;
+    const isOld = () => signal.aborted || mine !== run;
     element.setAttribute("aria-busy", "true");
     try {
       const data = await load();
-      if (!signal.aborted) put(element, render(data));
+      if (!isOld()) put(element, render(data));
     } catch (error) {
-      if (signal.aborted) return;
+      if (isOld()) return;
       if (!(error instanceof Error) || error.status === undefined) console.error(error);
       put(element, errorState(error, reload));
     } finally {
-      element.removeAttribute("aria-busy");
+      if (!isOld()) element.removeAttribute("aria-busy");
     }
   }
   void reload();

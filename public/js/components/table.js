@@ -51,7 +51,7 @@ export function dataTable({
         errorState(error, () => (put(element, table, foot), page(after))),
       );
     } finally {
-      table.removeAttribute("aria-busy");
+      if (mine === run) table.removeAttribute("aria-busy");
     }
   }
 
