@@ -767,6 +767,22 @@ describe("every page", () => {
     await dismiss("Focused").waitFor({ state: "detached" });
   });
 
+  test("given messages that the keyboard dismisses, then the focus goes to the next one, and at last to the page", async () => {
+    const { page, open } = await tabOf();
+    await open("/plans");
+    for (const title of ["First", "Second"])
+      await page.evaluate(
+        `import("/js/components/toast.js").then(({ toast }) => toast({ title: "${title}" }))`,
+      );
+    const dismiss = (title: string) => page.getByRole("button", { name: `Dismiss: ${title}` });
+    await page.keyboard.press("Tab");
+    await dismiss("First").focus();
+    await page.keyboard.press("Enter");
+    expect(await dismiss("Second").and(page.locator(":focus")).count()).toBe(1);
+    await page.keyboard.press("Enter");
+    expect(await page.locator("h1:focus").count()).toBe(1);
+  });
+
   test("given two answers that come the other way round, then that of the later question stays", async () => {
     const { page, open } = await tabOf();
     await open("/plans");

@@ -1,4 +1,5 @@
 import { h } from "../dom.js";
+import { landing } from "./focus.js";
 import { icon } from "./icon.js";
 
 const STAY_MS = 6_000;
@@ -11,7 +12,13 @@ const isHeld = (element) => element.matches(":hover, :focus-within");
 /** A message over the page, read out politely; it moves nothing and goes by itself, unless it is held. */
 export function toast({ title, body = "", href = null, tone = "" }) {
   const place = document.getElementById("toasts");
-  const remove = () => element.remove();
+  function remove() {
+    const next = element.nextElementSibling ?? element.previousElementSibling;
+    // Where the pointer dismissed it, the focus would only hold the next one.
+    const byKeyboard = element.querySelector(":focus-visible") !== null;
+    element.remove();
+    if (byKeyboard) landing(next).focus({ preventScroll: true });
+  }
   const element = h(
     "div",
     { class: `toast ${tone}` },
