@@ -121,6 +121,13 @@ export function dataTable({
   };
 }
 
+/** The column of what can be done with a row: `buttons(item)` gives one, several, or false. */
+export const actionsColumn = (buttons) => ({
+  label: "Actions",
+  hideLabel: true,
+  cell: (item) => h("div", { class: "table-actions" }, buttons(item)),
+});
+
 const header = (column) =>
   h(
     "th",

@@ -4,7 +4,7 @@ import { cancelButton } from "../components/cancel-order.js";
 import { orderColumns } from "../components/order-columns.js";
 import { pageHead } from "../components/page-head.js";
 import { emptyState } from "../components/states.js";
-import { dataTable } from "../components/table.js";
+import { actionsColumn, dataTable } from "../components/table.js";
 import { notifications } from "../models/notifications.js";
 import { canCancel, isOlder, isSettled, watchOrder } from "../models/orders.js";
 import { planNames } from "../models/plans.js";
@@ -53,17 +53,7 @@ export function orders({ signal }) {
       orderColumns.total,
       orderColumns.placed,
       orderColumns.id,
-      {
-        label: "Actions",
-        hideLabel: true,
-        class: "action-cell",
-        cell: (order) =>
-          h(
-            "div",
-            { class: "table-actions" },
-            canCancel(order) && cancelButton(order, cancelled, { small: true }),
-          ),
-      },
+      actionsColumn((order) => canCancel(order) && cancelButton(order, cancelled, { small: true })),
     ],
   });
   // One that was placed elsewhere comes on top; one that is on a page that is not shown yet stays there.

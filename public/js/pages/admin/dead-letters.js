@@ -4,7 +4,7 @@ import { number, time } from "../../format.js";
 import { badge } from "../../components/badge.js";
 import { idChip } from "../../components/id.js";
 import { emptyState } from "../../components/states.js";
-import { dataTable } from "../../components/table.js";
+import { actionsColumn, dataTable } from "../../components/table.js";
 import { askDiscard, askRedrive, watchRedriven } from "../../models/dead-letters.js";
 import { filters, toInstant } from "./filters.js";
 import { redriveAllButton, redrivesCard } from "./redrives.js";
@@ -46,12 +46,7 @@ export function deadLetters({ query, signal }) {
       { label: "Failures", class: "num", cell: (letter) => number(letter.failures) },
       { label: "Failed", cell: (letter) => time(letter.failedAt) },
       { label: "Key", cell: (letter) => idChip(letter.key, { label: "key" }) },
-      {
-        label: "Actions",
-        hideLabel: true,
-        class: "action-cell",
-        cell: (letter) => h("div", { class: "table-actions" }, letter.status === "open" && buttons(letter)),
-      },
+      actionsColumn((letter) => letter.status === "open" && buttons(letter)),
     ],
   });
   const moved = (letter) => {

@@ -5,7 +5,7 @@ import { cancelButton } from "../../components/cancel-order.js";
 import { idChip } from "../../components/id.js";
 import { orderColumns } from "../../components/order-columns.js";
 import { emptyState } from "../../components/states.js";
-import { dataTable } from "../../components/table.js";
+import { actionsColumn, dataTable } from "../../components/table.js";
 import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
 import { filters } from "./filters.js";
@@ -36,17 +36,9 @@ export function adminOrders({ query, signal }) {
       { label: "User", cell: (order) => idChip(order.userId, { label: "user id" }) },
       orderColumns.placed,
       orderColumns.id,
-      {
-        label: "Actions",
-        hideLabel: true,
-        class: "action-cell",
-        cell: (order) =>
-          h(
-            "div",
-            { class: "table-actions" },
-            canCancel(order) && cancelButton(order, cancelled, { path: PATH, small: true }),
-          ),
-      },
+      actionsColumn(
+        (order) => canCancel(order) && cancelButton(order, cancelled, { path: PATH, small: true }),
+      ),
     ],
   });
   return [

@@ -1,7 +1,7 @@
 import { h } from "../../dom.js";
 import { money, number } from "../../format.js";
 import { idChip } from "../../components/id.js";
-import { dataTable } from "../../components/table.js";
+import { actionsColumn, dataTable } from "../../components/table.js";
 import { all, loadPlans } from "../../models/plans.js";
 import { meter } from "./meter.js";
 import { planDialog } from "./plan-dialog.js";
@@ -27,25 +27,18 @@ export function adminPlans({ signal }) {
         cell: ({ inventory }) => (inventory?.available == null ? "no limit" : number(inventory.available)),
       },
       { label: "Seats", cell: seatsBar },
-      {
-        label: "Actions",
-        hideLabel: true,
-        cell: (plan) =>
-          h(
-            "div",
-            { class: "table-actions" },
-            h(
-              "button",
-              {
-                type: "button",
-                class: "btn small",
-                "aria-label": `Edit ${plan.name}`,
-                onclick: () => planDialog(plan, table.reload),
-              },
-              "Edit",
-            ),
-          ),
-      },
+      actionsColumn((plan) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "btn small",
+            "aria-label": `Edit ${plan.name}`,
+            onclick: () => planDialog(plan, table.reload),
+          },
+          "Edit",
+        ),
+      ),
     ],
   });
   const create = h(

@@ -5,7 +5,7 @@ import { badge } from "../../components/badge.js";
 import { cancelButton } from "../../components/cancel-order.js";
 import { orderColumns } from "../../components/order-columns.js";
 import { emptyState } from "../../components/states.js";
-import { dataTable } from "../../components/table.js";
+import { actionsColumn, dataTable } from "../../components/table.js";
 import { canCancel, watchOrder } from "../../models/orders.js";
 import { planNames } from "../../models/plans.js";
 import { nudgeButton } from "./nudge.js";
@@ -47,18 +47,10 @@ export function stuck({ signal }) {
       { label: "Asked again", class: "num", cell: (order) => number(order.asked) },
       { label: "Dead letter", cell: ({ deadLetter }) => letterLink(deadLetter) },
       orderColumns.id,
-      {
-        label: "Actions",
-        hideLabel: true,
-        class: "action-cell",
-        cell: (order) =>
-          h(
-            "div",
-            { class: "table-actions" },
-            nudgeButton(order, follow, { small: true }),
-            canCancel(order) && cancelButton(order, reload, { path: ORDERS, small: true }),
-          ),
-      },
+      actionsColumn((order) => [
+        nudgeButton(order, follow, { small: true }),
+        canCancel(order) && cancelButton(order, reload, { path: ORDERS, small: true }),
+      ]),
     ],
   });
   return [

@@ -4,7 +4,7 @@ import { time } from "../../format.js";
 import { badge } from "../../components/badge.js";
 import { confirmDialog } from "../../components/dialog.js";
 import { idChip } from "../../components/id.js";
-import { dataTable } from "../../components/table.js";
+import { actionsColumn, dataTable } from "../../components/table.js";
 import { toast } from "../../components/toast.js";
 import { session } from "../../session.js";
 import { adminHead } from "./tabs.js";
@@ -35,11 +35,7 @@ export function users({ signal }) {
         label: "Orders",
         cell: (user) => h("a", { href: `#/admin/orders?userId=${encodeURIComponent(user.id)}` }, "Show"),
       },
-      {
-        label: "Actions",
-        hideLabel: true,
-        cell: (user) => h("div", { class: "table-actions" }, actions(user)),
-      },
+      actionsColumn((user) => actions(user)),
     ],
   });
 
