@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from "amqplib";
 import type { LoggerInstance } from "moleculer";
 import type { DeadLetter } from "../../contracts/dead-letter";
+import { isRetryable } from "../../contracts/errors";
 import { mergedRun, type Run } from "../merger";
 import type { Verdict } from "../retry";
 import type { Settled } from "../run-batch";
@@ -14,6 +15,7 @@ import {
   encodeRetry,
   rawText,
   returnsOf,
+  withoutHeaders,
   type Outgoing,
 } from "./message";
 import type { Session } from "./session";
@@ -145,7 +147,7 @@ export class Consumer {
     const { attempt } = job.delivery;
     const verdict = this.host.verdict(this.chan, outcome, attempt, returnsOf(job.message));
     if (verdict.dead) void this.move(job, this.putAside(job, outcome));
-    else if (verdict.counts) void this.move(job, this.retryLater(job, outcome, verdict.delay));
+    else if (verdict.counts) void this.move(job, this.tryAgain(job, outcome, verdict.delay));
     // The store is away, for all messages alike: they wait here, and no more come than fit.
     else this.handBack(job, verdict.delay);
   }
@@ -162,6 +164,14 @@ export class Consumer {
     }
   }
 
+  /** A foreign message may be one that cannot be sent once more: then this was its last attempt. */
+  private async tryAgain(job: Job, error: Error, delay: number): Promise<void> {
+    await this.retryLater(job, error, delay).catch((failure: Error) => {
+      if (isRetryable(failure)) throw failure;
+      return this.putAside(job, error);
+    });
+  }
+
   private retryLater({ message, delivery }: Job, error: Error, delay: number): Promise<void> {
     const { name } = this.chan;
     const { correlationId } = message.properties;
@@ -170,15 +180,18 @@ export class Consumer {
       `${name}: attempt ${delivery.attempt} failed, again in ${delay} ms:`,
       error,
     );
-    return this.host.publish(
-      delayQueue(name, delay, this.host.quorum),
-      encodeRetry(message, delivery, delay),
-    );
+    const retry = encodeRetry(message, delivery, delay);
+    return this.host.publish(delayQueue(name, delay, this.host.quorum), retry);
   }
 
   private async putAside(job: Job, error: Error): Promise<void> {
     const letter = this.host.deadLetter(this.chan, job.delivery, job.payload, error);
-    await this.host.publish(workQueue(DEAD_LETTERS, this.host.quorum), encodeDeadLetter(letter));
+    const queue = workQueue(DEAD_LETTERS, this.host.quorum);
+    const message = encodeDeadLetter(letter);
+    await this.host.publish(queue, message).catch((failure: Error) => {
+      if (isRetryable(failure)) throw failure;
+      return this.host.publish(queue, withoutHeaders(message));
+    });
     this.host.logger.warn(
       { correlationId: letter.correlationId },
       `${letter.channel}: dead letter ${letter.id} (${letter.reason}): ${error.message}`,

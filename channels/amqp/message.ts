@@ -15,6 +15,11 @@ export interface Outgoing {
 /** The key, where the payload doesn't say it. */
 const KEY = "x-hub-key";
 
+/** AMQP's own fields are short strings, at most so many bytes; what is longer stands in the body alone. */
+const SHORT = 255;
+const short = (text: unknown): string | undefined =>
+  typeof text === "string" && Buffer.byteLength(text) <= SHORT ? text : undefined;
+
 /** What RabbitMQ adds on the way; it is no header of the publisher. */
 const ADDED_BY_SERVER = /^x-(death$|first-death-|last-death-|delivery-count$|acquired-count$)/;
 
@@ -28,9 +33,9 @@ export function encode(payload: unknown, { key, headers }: PublishOptions = {}):
       persistent: true,
       mandatory: true,
       contentType: "application/json",
-      messageId: messageId(envelope as MessageEnvelope) ?? newId(),
-      type: messageType(envelope as MessageEnvelope),
-      correlationId: envelope.correlationId,
+      messageId: short(messageId(envelope as MessageEnvelope)) ?? newId(),
+      type: short(messageType(envelope as MessageEnvelope)),
+      correlationId: short(envelope.correlationId),
       timestamp: Math.floor((time || Date.now()) / 1_000),
       headers: key !== undefined && key !== envelope.key ? { ...headers, [KEY]: key } : headers,
     },
@@ -41,8 +46,13 @@ export function encodeDeadLetter(letter: DeadLetter): Outgoing {
   const { content, properties } = encode(letter, { headers: letter.headers });
   return {
     content,
-    properties: { ...properties, messageId: letter.id, type: letter.type },
+    properties: { ...properties, messageId: letter.id, type: short(letter.type) },
   };
+}
+
+/** The same letter without the publisher's headers as AMQP headers: its body has them too. */
+export function withoutHeaders({ content, properties }: Outgoing): Outgoing {
+  return { content, properties: { ...properties, headers: {} } };
 }
 
 /** The same message for its next attempt, `delay` ms from now. */

@@ -17,8 +17,9 @@ export class Rabbit {
   }
 
   /** Sends to a queue as a foreign producer would. */
-  send(queue: string, content: Buffer): Promise<void> {
-    return this.use((channel) => void channel.sendToQueue(queue, content, { persistent: true }));
+  send(queue: string, content: Buffer, headers: Record<string, string> = {}): Promise<void> {
+    const options = { persistent: true, headers };
+    return this.use((channel) => void channel.sendToQueue(queue, content, options));
   }
 
   async declare(queue: string, type: "quorum" | "classic"): Promise<void> {

@@ -2,7 +2,12 @@ import { ServiceBroker, type LoggerInstance } from "moleculer";
 import { AmqpAdapter } from "../../../channels/amqp";
 import { DEAD_LETTERS, type BatchHandler, type Delivery, type HubChannel } from "../../../channels/types";
 import type { CommandEnvelope } from "../../../contracts/envelope";
-import { ChannelUnavailableError, PermanentError, StoreUnavailableError } from "../../../contracts/errors";
+import {
+  ChannelUnavailableError,
+  PermanentError,
+  StoreUnavailableError,
+  TransientError,
+} from "../../../contracts/errors";
 import { TcpProxy } from "../../support/proxy";
 import { Rabbit, through } from "../../support/rabbit";
 import { scriptedServer } from "../../support/servers";
@@ -310,6 +315,15 @@ withServer("the RabbitMQ adapter", () => {
         attempts: 1,
         payload: command(1),
       });
+    });
+
+    it("is a dead letter all the same when its headers cannot be sent once more", async () => {
+      const adapter = await adapterAt(url);
+      await adapter.subscribe(channel(() => Promise.reject(new TransientError("BUSY", "busy"))));
+
+      await rabbit.send(queue, Buffer.from(JSON.stringify(command(1))), { "x-long": "x".repeat(65_510) });
+
+      expect(await deadLetter()).toMatchObject({ reason: "ATTEMPTS_EXHAUSTED", payload: command(1), attempts: 1 });
     });
 
     it.each([

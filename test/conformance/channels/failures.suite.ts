@@ -236,6 +236,26 @@ export function failureConformance(use: Use): void {
     expect(done).toEqual([1]);
   });
 
+  it("puts aside what has a longer type and correlation id than a transport may have fields for", async () => {
+    const hub = use();
+    const done: number[] = [];
+    const handler = (payload: unknown) => {
+      if (numberOf(payload) === 0) throw new PermanentError("POISON", "poison");
+      done.push(numberOf(payload));
+    };
+    const node = await hub.node({ group: hub.group(), channel: hub.channel, handler });
+
+    const type = "t".repeat(300);
+    const { kind } = hub.kit;
+    const message = { n: 0, [`${kind}Id`]: "m", [`${kind}Type`]: type, correlationId: "c".repeat(300) };
+    await hub.kit.publishRaw(hub.channel, JSON.stringify(message));
+    await node.publish(hub.channel, { ...message, n: 1 }, { key: "k" });
+
+    const [letter] = await hub.deadLetters(1);
+    expect(letter).toMatchObject({ reason: "POISON", payload: message, type });
+    await hub.until(() => done.length === 1);
+  });
+
   it("retries through an outage of the store without counting it", async () => {
     const hub = use();
     const attempts: number[] = [];
