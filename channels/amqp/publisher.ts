@@ -55,13 +55,18 @@ export class Publisher {
     return !this.lost && !this.blocked;
   }
 
+  /** What was not sent yet when an alarm is raised is not sent: nobody knows when that ends. */
   setBlocked(blocked: boolean): void {
     this.blocked = blocked;
+    if (!blocked) return;
+    for (const pending of this.waiting) pending.reject(alarmed());
+    this.waiting.clear();
+    if (this.inFlight.size === 0) this.tellIdle();
   }
 
   publish(queue: Queue, { content, properties }: Outgoing): Promise<void> {
     if (this.lost) return Promise.reject(away(this.lost));
-    if (this.blocked) return Promise.reject(away(new Error("it has raised an alarm and takes nothing")));
+    if (this.blocked) return Promise.reject(alarmed());
     return new Promise((resolve, reject) => {
       this.route({ queue, content, properties, tries: 0, sentAt: 0, returned: false, resolve, reject });
     });
@@ -179,6 +184,8 @@ function unsent(error: Error): Error {
     ? away(error)
     : new PermanentError("NOT_ENCODABLE", `The message cannot be sent over AMQP: ${error.message}`);
 }
+
+const alarmed = (): Error => away(new Error("it has raised an alarm and takes nothing"));
 
 /** The error of a publish that was not confirmed. */
 export function away(cause: Error): ChannelUnavailableError {
