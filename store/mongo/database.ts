@@ -23,6 +23,7 @@ export class MongoDatabase implements Database {
   private connected = false;
   private closed = false;
   private retry?: NodeJS.Timeout;
+  private readonly told = new Set<string>();
 
   constructor(
     private readonly url: string,
@@ -107,19 +108,23 @@ export class MongoDatabase implements Database {
       if (name === "MongoParseError" || name === "MongoInvalidArgumentError" || name === "MongoAPIError") {
         throw new ConfigError(`MONGO_URL: not a MongoDB URL: ${message}`);
       }
+      const isFirst = pause === FIRST_RETRY;
       if (BAD_CREDENTIALS.has(code)) {
-        throw new ConfigError(`MONGO_URL: ${this.address()} refuses the user or the password.`);
-      }
+        const refusal = `MONGO_URL: ${this.address()} refuses the user or the password.`;
+        if (isFirst) throw new ConfigError(refusal);
+        // The server came after this node: its users may come later too.
+        this.tell("error", refusal);
+      } else this.tell("warn", `MONGO_URL: cannot reach ${this.address()} (${message}); trying again.`);
       if (this.closed) return;
-      if (pause === FIRST_RETRY) {
-        this.logger?.warn(`MONGO_URL: cannot reach ${this.address()} (${message}); trying again.`);
-      }
-      this.retry = setTimeout(() => {
-        this.connect(Math.min(pause * 2, LAST_RETRY)).catch((failure: Error) =>
-          this.logger?.error(failure.message),
-        );
-      }, pause);
+      this.retry = setTimeout(() => void this.connect(Math.min(pause * 2, LAST_RETRY)), pause);
     }
+  }
+
+  /** Logs what stands between this node and the server, each reason once. */
+  private tell(level: "warn" | "error", line: string): void {
+    if (this.closed || this.told.has(level)) return;
+    this.told.add(level);
+    this.logger?.[level](line);
   }
 
   private async createIndexes(collection?: CollectionOptions): Promise<void> {

@@ -110,6 +110,36 @@ function withServer(server: string): void {
       await proxy.close();
     });
 
+    it("given a server that comes later, and its user later still, then it works by itself", async () => {
+      const { hostname, port } = new URL(server);
+      const proxy = await TcpProxy.to(hostname, Number(port));
+      const user = `late-${randomBytes(6).toString("hex")}`;
+      const url = new URL(ownDatabase(server));
+      url.host = `127.0.0.1:${proxy.port}`;
+      url.username = user;
+      url.password = "s3cret";
+      url.search = "?directConnection=true&authSource=admin";
+      const lines: string[] = [];
+      const note = (line: unknown): number => lines.push(String(line));
+      proxy.cut();
+      const database = openMongoDatabase({ url: url.href, logger: { info: note, warn: note, error: note } });
+      opened.push(database);
+      await database.firstAttempt();
+      proxy.heal();
+      await waitFor(() => lines.some((line) => line.endsWith("refuses the user or the password.")));
+      const { db } = (await cleanUp.firstAttempt(), cleanUp.connection);
+      const admin = cleanUp.connection.useDb("admin");
+      await admin.db?.command({ createUser: user, pwd: "s3cret", roles: ["root"] });
+      try {
+        await waitFor(() => database.ping(), { timeout: 15_000 });
+        expect(db).toBeDefined();
+        expect(lines.filter((line) => line.includes("refuses"))).toHaveLength(1);
+      } finally {
+        await admin.db?.command({ dropUser: user });
+        await proxy.close();
+      }
+    });
+
     it("keeps the connections of two databases apart", async () => {
       const one = open();
       const two = open();
