@@ -54,7 +54,7 @@ export class Group {
   private turnAsked = false;
   private timer: NodeJS.Timeout | null = null;
   private nextDue = 0;
-  private lastBatchAt = 0;
+  private lastBatchAt = -Infinity;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -151,10 +151,11 @@ export class Group {
     if (this.members.size === 0) return;
     const now = Date.now();
     const pressed = this.underPressure();
-    if (pressed && now - this.lastBatchAt < PRESSED_EVERY) return this.wakeIn(PRESSED_EVERY);
+    // Not by the clock, which may be put back.
+    if (pressed && performance.now() - this.lastBatchAt < PRESSED_EVERY) return this.wakeIn(PRESSED_EVERY);
     try {
       const took = this.loadDue(now) + this.read();
-      const handedOut = this.handOut(now, pressed ? HAND_OUT_PRESSED : HAND_OUT);
+      const handedOut = this.handOut(pressed ? HAND_OUT_PRESSED : HAND_OUT);
       if (took + handedOut > 0) this.wake();
       else if (this.nextDue !== Infinity && this.pending.length < PENDING) this.wakeIn(this.nextDue - now);
     } catch (error) {
@@ -213,7 +214,7 @@ export class Group {
   }
 
   /** Hands pending messages to members with room, at most `most`; says how many. */
-  private handOut(now: number, most: number): number {
+  private handOut(most: number): number {
     const ready: Batch[] = [];
     const filling = new Map<string, Batch | null>();
     const inBatch = new Map<string, Batch>();
@@ -259,7 +260,7 @@ export class Group {
       }
     }
     this.pending = rest;
-    if (ready.length > 0) this.lastBatchAt = now;
+    if (ready.length > 0) this.lastBatchAt = performance.now();
     for (const batch of ready) void this.runBatch(batch);
     return count;
   }

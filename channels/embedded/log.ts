@@ -116,10 +116,10 @@ export class EmbeddedLog {
   private async sweep(): Promise<void> {
     let more = false;
     try {
-      const before = this.kind === "command" ? Infinity : Date.now() - this.retentionMs;
+      const over = this.over(Date.now());
       const channels = this.engine.read(() => this.tables.channels());
       for (const channel of channels) {
-        const removed = await this.engine.write(() => this.removeDone(channel, before));
+        const removed = await this.engine.write(() => this.removeDone(channel, over));
         more ||= removed === REMOVE_AT_ONCE;
       }
     } catch {
@@ -132,9 +132,15 @@ export class EmbeddedLog {
     }
   }
 
-  private removeDone(channel: string, before: number): number {
+  /** The times of messages that are over; one from far ahead was written before the clock was put back. */
+  private over(now: number): { before: number; after: number } {
+    if (this.kind === "command") return { before: Number.MAX_SAFE_INTEGER, after: Number.MAX_SAFE_INTEGER };
+    return { before: now - this.retentionMs, after: now + this.retentionMs };
+  }
+
+  private removeDone(channel: string, over: { before: number; after: number }): number {
     const floor = this.tables.floor(channel) ?? (this.keepsUnread(channel) ? 0 : this.lastSeq);
-    return this.tables.remove(channel, floor, Math.min(before, Number.MAX_SAFE_INTEGER), REMOVE_AT_ONCE);
+    return this.tables.remove(channel, floor, over, REMOVE_AT_ONCE);
   }
 
   /** A command, or a dead letter, waits for its first reader for ever; an event for the time of retention. */

@@ -183,10 +183,15 @@ export class LogTables {
    * Removes, of the first `limit` messages of a channel, those up to `seq` that are older than `before`; says
    * how many. It never looks at more than that: what is kept may be millions.
    */
-  remove(channel: string, upTo: number, before: number, limit: number): number {
+  remove(
+    channel: string,
+    upTo: number,
+    { before, after }: { before: number; after: number },
+    limit: number,
+  ): number {
     const first = `SELECT seq, time FROM ${this.messages} WHERE channel = ? AND seq <= ? ORDER BY seq LIMIT ?`;
-    const sql = `DELETE FROM ${this.messages} WHERE seq IN (SELECT seq FROM (${first}) WHERE time < ?)`;
-    return Number(this.engine.prepare(sql).run(channel, upTo, limit, before).changes);
+    const sql = `DELETE FROM ${this.messages} WHERE seq IN (SELECT seq FROM (${first}) WHERE time < ? OR time > ?)`;
+    return Number(this.engine.prepare(sql).run(channel, upTo, limit, before, after).changes);
   }
 }
 

@@ -400,9 +400,10 @@ export class OutboxRelay {
   /** Takes over the outboxes whose lease has ended, and renews the lease of those that wait here. */
   private async sweep(): Promise<void> {
     const now = Date.now();
-    if (now - this.confirmedSince > LEASE_MS) {
+    // Not by the clock, which may be put back.
+    if (performance.now() - this.confirmedSince > LEASE_MS) {
       this.confirmed = [new Set(), this.confirmed[0]];
-      this.confirmedSince = now;
+      this.confirmedSince = performance.now();
     }
     const due = await this.adapter.find({
       query: { outboxDueAt: { $lte: now } },

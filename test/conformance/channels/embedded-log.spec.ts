@@ -149,6 +149,32 @@ describe("the embedded log", () => {
     await waitFor(() => done === 300);
   });
 
+  describe("when the clock is put back by an hour", () => {
+    const now = Date.now.bind(Date);
+    const putBack = () => jest.spyOn(Date, "now").mockImplementation(() => now() - 3_600_000);
+    afterEach(() => jest.restoreAllMocks());
+
+    it("goes on under lasting pressure", async () => {
+      let done = 0;
+      const handler = () => void done++;
+      const node = await start({ pressure: () => true }, { group: "g", channel: CHANNEL, handler });
+      await node.publish(CHANNEL, { n: 0 });
+      await waitFor(() => done === 1);
+      putBack();
+      await node.publish(CHANNEL, { n: 1 });
+      await waitFor(() => done === 2);
+    });
+
+    it("removes what was written before, and what comes after it", async () => {
+      const handler = () => undefined;
+      const node = await start({ retentionMs: 1 }, { group: "g", channel: CHANNEL, handler });
+      await Promise.all(numbers(600).map((n) => node.publish(CHANNEL, { n })));
+      putBack();
+      await Promise.all(numbers(600).map((n) => node.publish(CHANNEL, { n })));
+      await waitFor(() => messagesKept("event") === 0);
+    });
+  });
+
   it("acknowledges past a message whose handler takes very long", async () => {
     let open = (): void => undefined;
     const late = new Promise<void>((resolve) => (open = resolve));
