@@ -226,7 +226,9 @@ export class Aggregates<S extends State> {
         if (!(field in decision.state)) delete next[field];
       current = this.speak(next, decision.messages, decision.again ?? [], cause);
     }
-    return current === before ? null : current;
+    if (current === before) return null;
+    // A later change may have been the first to speak.
+    return !before && current && current.outbox.length > 0 ? { ...current, ...this.lease() } : current;
   }
 
   /** How many aggregates have messages that are not sent, and how old (seconds) the oldest is. */
