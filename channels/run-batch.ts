@@ -60,13 +60,18 @@ function inOrder(outcomes: Settled[], deliveries: Delivery[], ordered: boolean):
     const { key } = deliveries[i];
     if (key === null || outcome === null) return outcome;
     const before = earlier.get(key);
-    const own = before === undefined ? outcome : behind(before, outcome);
-    earlier.set(key, own);
-    return own;
+    earlier.set(key, before === undefined ? outcome : firstFailed(before, outcome));
+    return before === undefined ? outcome : behind(before, outcome);
   });
 }
 
-/** The outcome of a message, given that of an earlier one of its key. */
+/** How two messages of a key have ended together: the first error, if any. */
+function firstFailed(before: Settled, own: Settled): Settled {
+  if (!(before instanceof Promise) && !(own instanceof Promise)) return before ?? own;
+  return Promise.all([before, own]).then(([first, second]) => first ?? second);
+}
+
+/** The outcome of a message, given that of the earlier ones of its key. */
 function behind(before: Settled, own: Settled): Settled {
   const judge = (first: null | Error, second: null | Error) =>
     first !== null && second !== null ? new BehindFailedError() : second;

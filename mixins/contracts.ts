@@ -21,6 +21,8 @@ export const contracts: Middleware = {
         good.map((i) => payloads[i]),
         good.map((i) => deliveries[i] as Delivery),
       );
+      if (told && told.length !== good.length)
+        throw new Error(`The handler gave ${told.length} outcomes for ${good.length} messages.`);
       good.forEach((index, i) => (outcomes[index] = told ? (told[i] ?? null) : null));
       return outcomes;
     };
