@@ -323,7 +323,11 @@ withServer("the RabbitMQ adapter", () => {
 
       await rabbit.send(queue, Buffer.from(JSON.stringify(command(1))), { "x-long": "x".repeat(65_510) });
 
-      expect(await deadLetter()).toMatchObject({ reason: "ATTEMPTS_EXHAUSTED", payload: command(1), attempts: 1 });
+      expect(await deadLetter()).toMatchObject({
+        reason: "ATTEMPTS_EXHAUSTED",
+        payload: command(1),
+        attempts: 1,
+      });
     });
 
     it.each([
