@@ -3,6 +3,13 @@ import { live } from "../socket.js";
 import { session } from "../session.js";
 import { all } from "./plans.js";
 
+const PATH = "/api/notifications";
+
+/** How many marks are on their way to the hub at a time. */
+const AT_ONCE = 6;
+
+const tellRead = ({ id }) => api.post(`${PATH}/${encodeURIComponent(id)}/read`);
+
 /** One's notifications: loaded once, then kept up by the live line. `change` and `arrival` are its events. */
 class Notifications extends EventTarget {
   #byId = new Map();
@@ -42,7 +49,7 @@ class Notifications extends EventTarget {
     const owner = this.#owner;
     this.error = null;
     try {
-      const items = await all("/api/notifications");
+      const items = await all(PATH);
       if (owner !== this.#owner) return;
       for (const item of items) this.#byId.set(item.id, item);
       this.loaded = true;
@@ -57,17 +64,26 @@ class Notifications extends EventTarget {
     if (item.read) return;
     this.#byId.set(item.id, { ...item, read: true });
     this.#changed();
-    await api.post(`/api/notifications/${encodeURIComponent(item.id)}/read`);
+    await tellRead(item);
   }
 
   async markAllRead() {
-    await Promise.all(this.items.map((item) => this.markRead(item)));
+    const owner = this.#owner;
+    const unread = this.items.filter((item) => !item.read);
+    for (const item of unread) this.#byId.set(item.id, { ...item, read: true });
+    this.#changed();
+    // All of them take from one queue, which ends with the session.
+    const queue = unread.values();
+    const takeAll = async () => {
+      for (const item of queue) if (owner === this.#owner) await tellRead(item);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, takeAll));
   }
 
   async #catchUp() {
     const owner = this.#owner;
     try {
-      const missed = await all("/api/notifications", { after: this.#last() });
+      const missed = await all(PATH, { after: this.#last() });
       if (owner === this.#owner) for (const item of missed) this.#arrive(item);
     } catch {
       // The next connection asks again.
