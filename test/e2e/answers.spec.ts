@@ -1,6 +1,8 @@
-import type { Browser } from "playwright-core";
+import type { Browser, Route } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
+import type { NotificationView, Page as PageOf } from "../support/client";
 import { makePlace, type Place } from "../support/environment";
+import { placed } from "../support/orders";
 import { signUp, type Person } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
@@ -33,6 +35,27 @@ async function tabOf(person?: Person) {
   tabs.push(tab);
   return { ...tab, person: known };
 }
+
+/** How many notifications an order has once it is active. */
+const TOLD = 2;
+
+/** Somebody with an order, and what they were told of it. */
+async function customer() {
+  const person = await signUp(hub.client);
+  const { id } = await placed(person.client);
+  const notes = await waitFor(async () => {
+    const { items } = (await person.client.get<PageOf<NotificationView>>("/api/notifications")).body;
+    return items.length === TOLD && items;
+  });
+  return { person, id, notes };
+}
+
+const broken = (route: Route) =>
+  route.fulfill({
+    status: 500,
+    contentType: "application/problem+json",
+    json: { code: "INTERNAL", detail: "It broke." },
+  });
 
 describe("many notifications", () => {
   test("are marked as read in one go, and told to the hub a few at a time", async () => {
@@ -79,5 +102,28 @@ describe("many notifications", () => {
     expect(await page.evaluate("window.drawn")).toBe(1);
     expect(await page.evaluate("window.mostOpen")).toBeLessThanOrEqual(6);
     expect(await page.locator(".note.unread").count()).toBe(0);
+  });
+});
+
+describe("notifications whose first list failed", () => {
+  test("come with the live line, and the old ones are not told as new", async () => {
+    const { person } = await customer();
+    const { page, open } = await tabOf(person);
+    await page.route("**/api/notifications?*", broken, { times: 1 });
+    await open("/plans");
+    await page.getByRole("link", { name: `Notifications, ${TOLD} unread` }).waitFor();
+    expect(await page.locator("#toasts .toast").count()).toBe(0);
+  });
+
+  test("take the place of the error on their page, newest first", async () => {
+    const { person, notes } = await customer();
+    const { page, open } = await tabOf(person);
+    await page.route("**/api/notifications?*", broken, { times: 1 });
+    await open("/notifications");
+    await page.locator(".note").nth(1).waitFor();
+    await page.getByRole("heading", { name: "This did not work" }).waitFor({ state: "detached" });
+    expect(await page.locator(".note .row-title").allTextContents()).toEqual(
+      notes.map(({ title }) => title).reverse(),
+    );
   });
 });

@@ -39,6 +39,7 @@ class Notifications extends EventTarget {
     this.#owner = owner;
     this.#byId.clear();
     this.loaded = false;
+    this.error = null;
     live.close();
     this.#changed();
     if (owner) await this.load();
@@ -47,17 +48,8 @@ class Notifications extends EventTarget {
   /** Loads all of them, then opens the live line after the last. */
   async load() {
     const owner = this.#owner;
-    this.error = null;
-    try {
-      const items = await all(PATH);
-      if (owner !== this.#owner) return;
-      for (const item of items) this.#byId.set(item.id, item);
-      this.loaded = true;
-    } catch (error) {
-      this.error = error;
-    }
+    await this.#fill();
     if (owner === this.#owner && owner) live.open(this.#last());
-    this.#changed();
   }
 
   async markRead(item) {
@@ -80,7 +72,25 @@ class Notifications extends EventTarget {
     await Promise.all(Array.from({ length: AT_ONCE }, takeAll));
   }
 
+  /** Takes the whole list: nothing of it is new. */
+  async #fill() {
+    const owner = this.#owner;
+    try {
+      const items = await all(PATH);
+      if (owner !== this.#owner) return;
+      // What the live line brought meanwhile is later than the list.
+      this.#byId = new Map([...items.map((item) => [item.id, item]), ...this.#byId]);
+      this.loaded = true;
+      this.error = null;
+    } catch (error) {
+      if (owner !== this.#owner) return;
+      if (!this.loaded) this.error = error;
+    }
+    this.#changed();
+  }
+
   async #catchUp() {
+    if (!this.loaded) return this.#fill();
     const owner = this.#owner;
     try {
       const missed = await all(PATH, { after: this.#last() });
