@@ -4,6 +4,7 @@ import { decimalsOf, money } from "../format.js";
 import { problem } from "../components/form.js";
 import { pageHead } from "../components/page-head.js";
 import { region, skeleton } from "../components/states.js";
+import { toast } from "../components/toast.js";
 import { newKey } from "../models/orders.js";
 import { loadPlans } from "../models/plans.js";
 import { go } from "../router.js";
@@ -21,12 +22,12 @@ export function checkout({ query, signal }) {
       signal,
       load: () => loadPlans({ fresh: true }),
       wait: h("div", { class: "split" }, skeleton("100%", "520px"), skeleton("100%", "260px")),
-      render: (plans) => orderForm(plans, query.plan),
+      render: (plans) => orderForm(plans, query.plan, signal),
     }).element,
   ];
 }
 
-function orderForm(plans, chosen) {
+function orderForm(plans, chosen, signal) {
   const first = plans.find((plan) => plan.id === chosen);
   const quantities = new Map(plans.map((plan) => [plan.id, plan === first ? Math.min(1, most(plan)) : 0]));
   const summary = h("dl", { class: "summary" });
@@ -86,7 +87,9 @@ function orderForm(plans, chosen) {
     const body = { items, paymentMethod: new FormData(element).get("paymentMethod") };
     try {
       const order = await api.post("/api/orders", body, { headers: { "idempotency-key": key } });
-      go(`/orders/${order.id}`);
+      // Somebody who is elsewhere by now stays there.
+      if (signal.aborted) toast({ title: "Order placed", href: `#/orders/${order.id}`, tone: "good" });
+      else go(`/orders/${order.id}`);
     } catch (error) {
       put(notice, problem(error), error.orderId && rejectedLink(error.orderId));
       if (error.status > 0 && error.status < 500) key = newKey();

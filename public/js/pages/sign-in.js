@@ -5,14 +5,20 @@ import { pageHead } from "../components/page-head.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
 
-/** Where to go after signing in: back where one was, and never out of these pages. */
-export const nextPath = (query) => (query.next?.startsWith("/") ? query.next : "/plans");
+/**
+ * Begins the session that was answered, and goes back where one was (never out of these pages), unless the page
+ * was left meanwhile.
+ */
+export function enter(answer, { query, signal }) {
+  // Asked first: the pages are shown anew for whoever signs in.
+  const wasLeft = signal.aborted;
+  session.start(answer);
+  if (!wasLeft) go(query.next?.startsWith("/") ? query.next : "/plans");
+}
 
-export function signIn({ query }) {
-  const submit = async ({ email, password }) => {
-    session.start(await api.post("/api/auth/login", { email, password }));
-    go(nextPath(query));
-  };
+export function signIn({ query, signal }) {
+  const submit = async ({ email, password }) =>
+    enter(await api.post("/api/auth/login", { email, password }), { query, signal });
   return h(
     "div",
     { class: "narrow" },

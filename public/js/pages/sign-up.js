@@ -2,14 +2,12 @@ import { h } from "../dom.js";
 import { api } from "../api.js";
 import { EMAIL, field, form } from "../components/form.js";
 import { pageHead } from "../components/page-head.js";
-import { go } from "../router.js";
-import { session } from "../session.js";
-import { nextPath, other } from "./sign-in.js";
+import { enter, other } from "./sign-in.js";
 
-export function signUp({ query }) {
+export function signUp({ query, signal }) {
   const submit = async ({ email, password, name }) => {
-    session.start(await api.post("/api/auth/register", { email, password, ...(name ? { name } : {}) }));
-    go(nextPath(query));
+    const body = { email, password, ...(name ? { name } : {}) };
+    enter(await api.post("/api/auth/register", body), { query, signal });
   };
   return h(
     "div",

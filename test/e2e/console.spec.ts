@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import type { APIResponse, Browser, Page, Route } from "playwright-core";
+import { launchBrowser, openTab, type Tab } from "../support/browser";
+import type { Page as PageOf, Session } from "../support/client";
+import { makePlace, type Place } from "../support/environment";
+import { signUp } from "../support/people";
+import { HubProcess } from "../support/process";
+
+jest.setTimeout(120_000);
+
+let where: Place;
+let hub: HubProcess;
+let browser: Browser;
+let url: string;
+const tabs: Tab[] = [];
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  where = await makePlace();
+  hub = await HubProcess.start(where.settings);
+  url = hub.client.url;
+});
+afterAll(async () => {
+  await browser?.close();
+  await hub?.end("SIGTERM");
+  await where?.remove();
+});
+afterEach(async () => {
+  await Promise.all(tabs.splice(0).map((tab) => tab.close()));
+});
+
+async function tabOf(session?: Session): Promise<Tab> {
+  const tab = await openTab(browser, url, session && { session });
+  tabs.push(tab);
+  return tab;
+}
+
+/** Holds back the next answer from `path`: `answered` when it is there, `letThrough()` until it was taken. */
+async function holdNext(page: Page, path: string) {
+  let hold = (_held: [Route, APIResponse]): void => undefined;
+  const answered = new Promise<[Route, APIResponse]>((resolve) => (hold = resolve));
+  await page.route(`**${path}`, async (route) => hold([route, await route.fetch()]), { times: 1 });
+  const letThrough = async (): Promise<void> => {
+    const [route, response] = await answered;
+    await route.fulfill({ response });
+    // One more answer: by then the page has done what it does with the one before.
+    await page.evaluate("fetch('/health/live').then((answer) => answer.text())");
+  };
+  return { answered, letThrough };
+}
+
+const route = (page: Page): string => new URL(page.url()).hash;
+
+describe("a session", () => {
+  test.each([
+    ["sign-in", "Sign in", "/api/auth/login"],
+    ["sign-up", "Create the account", "/api/auth/register"],
+  ])("begins without leading away when the page was left meanwhile: %s", async (path, action, call) => {
+    const { email, password } =
+      path === "sign-in"
+        ? await signUp(hub.client)
+        : { email: `${randomUUID()}@people.test`, password: "a good password" };
+    const { page, open } = await tabOf();
+    await open(`/${path}?next=/orders`);
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill(password);
+    const { answered, letThrough } = await holdNext(page, call);
+    await page.getByRole("button", { name: action }).click();
+    await answered;
+    await page.getByRole("link", { name: "Plans", exact: true }).click();
+    await page.getByRole("heading", { name: "Plans", level: 1 }).waitFor();
+    await letThrough();
+    await page.getByLabel("Account").waitFor();
+    expect(route(page)).toBe("#/plans");
+  });
+});
+
+describe("a customer", () => {
+  test("given that the checkout was left while the order was on its way, then a message leads to it", async () => {
+    const { client, session } = await signUp(hub.client);
+    const { page, open } = await tabOf(session);
+    await open("/checkout?plan=basic");
+    const { answered, letThrough } = await holdNext(page, "/api/orders");
+    await page.getByRole("button", { name: "Pay €9.00" }).click();
+    await answered;
+    await page.getByRole("link", { name: "Plans", exact: true }).first().click();
+    await page.getByRole("heading", { name: "Plans", level: 1 }).waitFor();
+    await letThrough();
+    const message = page.getByRole("status").getByRole("link", { name: "Order placed" });
+    await message.waitFor();
+    expect(route(page)).toBe("#/plans");
+    const { body } = await client.get<PageOf<{ id: string }>>("/api/orders");
+    expect(await message.getAttribute("href")).toBe(`#/orders/${body.items[0]?.id}`);
+  });
+});
