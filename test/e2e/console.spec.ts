@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { APIResponse, Browser, Page, Route } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
-import type { Page as PageOf, Session } from "../support/client";
-import { makePlace, type Place } from "../support/environment";
-import { signUp } from "../support/people";
+import type { DeadLetterView, Page as PageOf, Session } from "../support/client";
+import { ADMIN, makePlace, type Place } from "../support/environment";
+import { place } from "../support/orders";
+import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
+import { waitFor } from "../support/wait";
 
 jest.setTimeout(120_000);
 
@@ -34,6 +36,8 @@ async function tabOf(session?: Session): Promise<Tab> {
   tabs.push(tab);
   return tab;
 }
+
+const adminSession = async (): Promise<Session> => (await signIn(hub.client, ADMIN)).session;
 
 /** Holds back the next answer from `path`: `answered` when it is there, `letThrough()` until it was taken. */
 async function holdNext(page: Page, path: string) {
@@ -91,5 +95,63 @@ describe("a customer", () => {
     expect(route(page)).toBe("#/plans");
     const { body } = await client.get<PageOf<{ id: string }>>("/api/orders");
     expect(await message.getAttribute("href")).toBe(`#/orders/${body.items[0]?.id}`);
+  });
+});
+
+describe("an administrator", () => {
+  const focused = (page: Page): Promise<string> => page.evaluate("document.activeElement.tagName");
+
+  test("given an editor that closes, then the focus stays in the page", async () => {
+    const session = await adminSession();
+    const admin = hub.client.as(session.accessToken);
+    await admin.put("/api/admin/simulator", { mode: "broken" });
+    const { id } = await place((await signUp(hub.client)).client);
+    const letter = await waitFor(
+      async () =>
+        (await admin.get<PageOf<DeadLetterView>>(`/api/admin/dead-letters?key=${id}`)).body.items[0],
+    );
+    await admin.put("/api/admin/simulator", { mode: "normal" });
+    const { page, open } = await tabOf(session);
+    await open(`/admin/dead-letters/${letter.id}`);
+    const edit = async (): Promise<void> => {
+      await page.getByRole("button", { name: "Edit and redrive" }).click();
+      await page.getByLabel("As it is to be sent").and(page.locator(":focus")).waitFor();
+    };
+    await edit();
+    await page.getByRole("button", { name: "Leave it as it was" }).click();
+    await page.getByLabel("Payload", { exact: true }).waitFor();
+    expect(await focused(page)).not.toBe("BODY");
+    await edit();
+    await page.getByRole("button", { name: "Redrive as edited" }).click();
+    await page.getByLabel("Payload", { exact: true }).waitFor();
+    expect(await focused(page)).not.toBe("BODY");
+  });
+
+  test("given a redrive of many that was stopped, then the focus stays in the page", async () => {
+    const { page, open } = await tabOf(await adminSession());
+    let status = "running";
+    const redrive = () => ({
+      id: "one",
+      status,
+      filter: {},
+      redriven: 1,
+      total: 5,
+      perSecond: 1,
+      progress: 0.2,
+      createdAt: new Date(),
+    });
+    await page.route("**/api/admin/redrives?*", (asking) =>
+      asking.fulfill({ json: { items: [redrive()], next: null } }),
+    );
+    await page.route("**/api/admin/redrives/one/stop", (asking) => {
+      status = "stopped";
+      return asking.fulfill({ status: 202, json: redrive() });
+    });
+    await open("/admin/dead-letters");
+    const stop = page.getByRole("button", { name: /^Stop the redrive/ });
+    await stop.focus();
+    await page.keyboard.press("Enter");
+    await stop.waitFor({ state: "detached" });
+    expect(await focused(page)).toBe("H1");
   });
 });

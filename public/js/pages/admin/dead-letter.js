@@ -50,7 +50,7 @@ export function deadLetter({ params, signal }) {
   // While somebody edits, what they typed stays.
   function payload(letter) {
     if (letter.status === "open" && places.payload.querySelector("textarea:focus")) return;
-    put(places.payload, json(letter.payload, { label: "Payload" }));
+    keepingFocus(places.payload, () => put(places.payload, json(letter.payload, { label: "Payload" })));
   }
 
   async function begin() {

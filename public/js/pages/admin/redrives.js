@@ -3,6 +3,7 @@ import { api } from "../../api.js";
 import { number, time } from "../../format.js";
 import { badge } from "../../components/badge.js";
 import { openDialog } from "../../components/dialog.js";
+import { keepingFocus } from "../../components/focus.js";
 import { field, form } from "../../components/form.js";
 import { toast } from "../../components/toast.js";
 import { meter } from "./meter.js";
@@ -85,9 +86,11 @@ export function redrivesCard({ signal, onmove }) {
       element.hidden = items.length === 0;
       // Nothing is drawn anew while a button has the focus, unless it has lost its sense.
       if (!rows.contains(document.activeElement) || !running)
-        put(
-          rows,
-          items.map((redrive) => row(redrive, look)),
+        keepingFocus(rows, () =>
+          put(
+            rows,
+            items.map((redrive) => row(redrive, look)),
+          ),
         );
       const now = items.map(({ id, redriven, status }) => `${id} ${redriven} ${status}`).join();
       if (sent !== null && sent !== now) onmove();
