@@ -36,8 +36,12 @@ class Session extends EventTarget {
     this.#write(toState(answer));
   }
 
-  /** Takes a newer copy of the user, as `GET /api/auth/me` gives it. Another tab may have newer tokens. */
+  /**
+   * Takes a newer copy of the user, as `GET /api/auth/me` gives it. The token has the role too: a new role takes
+   * a new token, and without an answer both stay. Another tab may have newer tokens.
+   */
   setUser(user) {
+    if (this.user?.role !== user.role) return this.refresh().catch(() => false);
     return withLock(() => {
       const stored = read();
       if (stored?.user.id === user.id) this.#write({ ...stored, user });

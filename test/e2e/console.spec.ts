@@ -56,6 +56,18 @@ async function holdNext(page: Page, path: string) {
 const route = (page: Page): string => new URL(page.url()).hash;
 
 describe("a session", () => {
+  test("given that its user became an administrator, then the pages of one answer after a reload", async () => {
+    const { id, session } = await signUp(hub.client);
+    const { page, open } = await tabOf(session);
+    await open("/plans");
+    const admin = hub.client.as((await adminSession()).accessToken);
+    await admin.patch(`/api/admin/users/${id}`, { role: "admin" });
+
+    await open(`/admin/orders?userId=${id}`);
+    await page.getByRole("link", { name: "Admin", exact: true }).waitFor();
+    await page.getByText("No order matches.").waitFor();
+  });
+
   test.each([
     ["sign-in", "Sign in", "/api/auth/login"],
     ["sign-up", "Create the account", "/api/auth/register"],
