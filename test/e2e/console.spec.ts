@@ -3,7 +3,7 @@ import type { APIResponse, Browser, Page, Route } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
 import type { DeadLetterView, Page as PageOf, Session } from "../support/client";
 import { ADMIN, makePlace, type Place } from "../support/environment";
-import { place } from "../support/orders";
+import { place, placed, VISA } from "../support/orders";
 import { signIn, signUp } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
@@ -92,6 +92,16 @@ describe("a session", () => {
 });
 
 describe("a customer", () => {
+  test("given an order whose payment failed, then it says that it gave no subscriptions", async () => {
+    const { client, session } = await signUp(hub.client);
+    const { id } = await placed(client, { ...VISA, paymentMethod: "pm_card_chargeDeclined" });
+    const { page, open } = await tabOf(session);
+    await open(`/orders/${id}`);
+    const subscriptions = page.locator("section").filter({ hasText: "Subscriptions" });
+    await subscriptions.locator("p").waitFor();
+    expect(await subscriptions.locator("p").textContent()).toBe("None.");
+  });
+
   test("given that the checkout was left while the order was on its way, then a message leads to it", async () => {
     const { client, session } = await signUp(hub.client);
     const { page, open } = await tabOf(session);

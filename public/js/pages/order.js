@@ -11,6 +11,8 @@ import { time } from "../format.js";
 import { canCancel, isSettled, lineText, watchOrder } from "../models/orders.js";
 import { all, planNames } from "../models/plans.js";
 
+const MAY_START = new Set(["PENDING", "PAID"]);
+
 export function order({ params, signal }) {
   const path = `/api/orders/${encodeURIComponent(params.id)}`;
   const actions = h("div", { class: "actions" });
@@ -31,10 +33,9 @@ export function order({ params, signal }) {
     keepingFocus(actions, () => put(actions, canCancel(order) && cancelButton(order, cancelled)));
     card?.wake();
     put(lines, orderLines(order, await names));
-    const given =
-      order.status === "ACTIVE" || order.status === "CANCELLED"
-        ? await started(order)
-        : h("p", { class: "muted small" }, "They start when the order is active.");
+    const given = MAY_START.has(order.status)
+      ? h("p", { class: "muted small" }, "They start when the order is active.")
+      : await started(order);
     // Meanwhile a later version of the order may have been shown.
     if (order === latest) put(subscriptions, given);
   }
