@@ -102,6 +102,37 @@ describe("a customer", () => {
     expect(await subscriptions.locator("p").textContent()).toBe("None.");
   });
 
+  test("given a new subscription, then all that was loaded of the list stays", async () => {
+    const { client, session } = await signUp(hub.client);
+    const { page, open } = await tabOf(session);
+    const item = (planId: string) => ({
+      id: planId,
+      orderId: planId,
+      planId,
+      quantity: 1,
+      status: "ACTIVE",
+      currentPeriodEnd: new Date(),
+    });
+    let asked = 0;
+    await page.route("**/api/subscriptions?*", (asking) => {
+      if (asking.request().url().includes("after="))
+        return asking.fulfill({ json: { items: [item("older")], next: null } });
+      const items = ++asked === 1 ? [item("old")] : [item("new"), item("old")];
+      return asking.fulfill({ json: { items, next: "more" } });
+    });
+    await open("/subscriptions");
+    await page.getByRole("button", { name: "Load more" }).click();
+    await page.getByText("older", { exact: true }).waitFor();
+    await page.locator(".live-dot[data-state=live]").waitFor();
+
+    await place(client);
+    await page.getByRole("status").getByText("Payment received").waitFor();
+    await page.getByRole("status").getByText("Subscription active").waitFor();
+    await page.getByText("new", { exact: true }).waitFor();
+    expect(await page.locator("tbody .row-title").allTextContents()).toEqual(["new", "old", "older"]);
+    expect(asked).toBe(2);
+  });
+
   test("given that the checkout was left while the order was on its way, then a message leads to it", async () => {
     const { client, session } = await signUp(hub.client);
     const { page, open } = await tabOf(session);

@@ -9,15 +9,27 @@ import { dataTable } from "../components/table.js";
 import { planNames } from "../models/plans.js";
 import { live } from "../socket.js";
 
+const CHANGES = new Set(["SubscriptionActivated", "OrderCancelled"]);
+
 export function subscriptions({ signal }) {
   let names = new Map();
+  let oldest = null;
   const table = dataTable({
     caption: "Your subscriptions, newest first",
     signal,
     load: async ({ after }) => {
       names = await planNames();
-      return api.get("/api/subscriptions", { query: { after, limit: 50 }, signal });
+      const items = [];
+      let next = after;
+      // From the first page again: as far as was shown.
+      do {
+        const page = await api.get("/api/subscriptions", { query: { after: next, limit: 50 }, signal });
+        items.push(...page.items);
+        next = page.next;
+      } while (!after && next && oldest && !items.some((item) => item.id === oldest.id));
+      return { items, next };
     },
+    onload: (items) => (oldest = items.at(-1) ?? oldest),
     empty: emptyState(
       "No subscriptions yet",
       "An order that is paid and has its seats becomes one.",
@@ -36,6 +48,8 @@ export function subscriptions({ signal }) {
       { label: "Id", cell: (s) => idChip(s.id, { label: "subscription id" }) },
     ],
   });
-  live.addEventListener("notification", () => table.reload(), { signal });
+  live.addEventListener("notification", ({ detail }) => CHANGES.has(detail.type) && table.reload(), {
+    signal,
+  });
   return [pageHead("Subscriptions", { lead: "What your active orders gave you." }), table.element];
 }
