@@ -207,4 +207,21 @@ describe("an administrator", () => {
     await stop.waitFor({ state: "detached" });
     expect(await focused(page)).toBe("H1");
   });
+
+  test("given a moment in the address that is no date, then the order is shown as it is", async () => {
+    const { id } = await placed((await signUp(hub.client)).client);
+    const { page, errors, open } = await tabOf(await adminSession());
+    await open(`/admin/orders/${id}?at=foo`);
+    await page.locator(".order-facts").getByText("Active", { exact: true }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test.each(["dead-letters", "audit"])("is told that a filter by time is no time: %s", async (list) => {
+    const { page, open } = await tabOf(await adminSession());
+    await open(`/admin/${list}?from=foo`);
+    await page
+      .getByRole("alert")
+      .getByText(/^From must be /)
+      .waitFor();
+  });
 });

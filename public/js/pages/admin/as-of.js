@@ -1,4 +1,5 @@
 import { h, put, uid } from "../../dom.js";
+import { toInstant } from "./filters.js";
 
 /** To the millisecond: an order takes its steps within a few. */
 const instant = new Intl.DateTimeFormat(undefined, {
@@ -13,10 +14,10 @@ const instant = new Intl.DateTimeFormat(undefined, {
 
 /**
  * The clock over an order: a slider over the moments when something happened, and a field for any other.
- * `show(at)` gets an ISO instant, or null for now.
+ * `show(at)` gets an ISO instant, or null for now, which is also what a `start` that is no date stands for.
  */
 export function asOf({ start, show }) {
-  let at = start ?? null;
+  let at = toInstant(start, null);
   let stops = [];
   const ids = [uid("slider"), uid("instant")];
   const slider = h("input", { type: "range", id: ids[0], min: 0, max: 1, step: 1, value: 1 });
@@ -37,7 +38,7 @@ export function asOf({ start, show }) {
     void show(at);
   };
   slider.addEventListener("input", () => choose(stops[slider.valueAsNumber] ?? null));
-  exact.addEventListener("change", () => choose(exact.value ? new Date(exact.value).toISOString() : null));
+  exact.addEventListener("change", () => choose(toInstant(exact.value, null)));
   now.addEventListener("click", () => {
     slider.value = slider.max;
     choose(null);

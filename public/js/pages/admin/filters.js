@@ -33,8 +33,11 @@ export function filters(path, query, fields, more = []) {
   return element;
 }
 
-/** A local date and time as the instant that the hub takes. */
-export const toInstant = (local) => {
+/**
+ * A local date and time as the instant that the hub takes. What is none is `otherwise`: as it stands, so that the
+ * hub refuses it.
+ */
+export const toInstant = (local, otherwise = local) => {
   const at = new Date(local ?? "");
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+  return Number.isNaN(at.getTime()) ? otherwise : at.toISOString();
 };
