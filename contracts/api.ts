@@ -9,18 +9,27 @@ const closed = { additionalProperties: false } as const;
 const Email = Type.String({ format: "email", maxLength: 254 });
 const Password = Type.String({ minLength: 8, maxLength: 128 });
 const Id = Type.String({ minLength: 1, maxLength: 128 });
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: "\\S",
+  description: "1 to 100 characters, not only blanks",
+});
 const Interval = Type.Union([Type.Literal("month"), Type.Literal("year")]);
 const Seats = Type.Union([Type.Integer({ minimum: 0, maximum: 1_000_000_000 }), Type.Null()]);
 const Price = Type.Object(
   {
     amount: Type.Integer({ minimum: 0, maximum: 100_000_000 }),
-    currency: Type.String({ pattern: "^[A-Z]{3}$" }),
+    currency: Type.String({
+      pattern: "^[A-Z]{3}$",
+      description: "a code of ISO 4217: three capital letters",
+    }),
   },
   closed,
 );
 
 export const RegisterBody = Type.Object(
-  { email: Email, password: Password, name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) },
+  { email: Email, password: Password, name: Type.Optional(Name) },
   closed,
 );
 export type RegisterBody = Static<typeof RegisterBody>;
@@ -56,11 +65,16 @@ export const OneLineOrderBody = Type.Object(
 );
 export type OneLineOrderBody = Static<typeof OneLineOrderBody>;
 
-export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7E]+$" });
+export const IdempotencyKey = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: "^[\\x21-\\x7E]+$",
+  description: "1 to 255 visible ASCII characters",
+});
 
 /** Query strings are text; the numbers in them are read here. */
 export const PageQuery = Type.Object({
-  limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })),
+  limit: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$", description: "a whole number from 1 to 200" })),
   after: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
 });
 export type PageQuery = Static<typeof PageQuery>;
@@ -71,7 +85,7 @@ export const PlanBody = Type.Object(
       pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
       description: "1 to 63 letters, digits, dots, dashes and underscores, a letter or digit first",
     }),
-    name: Type.String({ minLength: 1, maxLength: 100 }),
+    name: Name,
     price: Price,
     interval: Interval,
     seats: Seats,
@@ -82,7 +96,7 @@ export type PlanBody = Static<typeof PlanBody>;
 
 export const PlanPatch = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    name: Type.Optional(Name),
     price: Type.Optional(Price),
     interval: Type.Optional(Interval),
     seats: Type.Optional(Seats),
@@ -165,7 +179,7 @@ export const DiscardBody = Type.Object(
         minLength: 1,
         maxLength: 500,
         pattern: "^[^@]*$",
-        description: "kept in the event store for ever: no e-mail addresses",
+        description: "text without e-mail addresses: it is kept in the event store for ever",
       }),
     ),
   },
@@ -197,11 +211,21 @@ export const ReplayBody = Type.Object(
 export const AsOfQuery = Type.Object({ at: Type.Optional(DateTime) });
 
 /** Only what a notification can be posted to. */
-const Webhook = Type.String({ format: "uri", pattern: "^https?://[^/?#]", maxLength: 2048 });
+const Webhook = Type.String({
+  format: "uri",
+  pattern: "^https?://[^/?#]",
+  maxLength: 2048,
+  description: "an http or https URL",
+});
 export const Preferences = Type.Object(
   {
     email: Type.Optional(Type.Union([Email, Type.Null()])),
-    sms: Type.Optional(Type.Union([Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$" }), Type.Null()])),
+    sms: Type.Optional(
+      Type.Union([
+        Type.String({ pattern: "^\\+[1-9][0-9]{6,14}$", description: "a number such as +4915112345678" }),
+        Type.Null(),
+      ]),
+    ),
     push: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 512 }), Type.Null()])),
     webhook: Type.Optional(Type.Union([Webhook, Type.Null()])),
   },

@@ -9,6 +9,8 @@ const ajv = new Ajv({
   strict: true,
   strictSchema: true,
   allowUnionTypes: true,
+  // So that an error has its schema.
+  verbose: true,
 });
 addFormats(ajv);
 // Every message has a timestamp, so one expression checks the common case; ajv checks days 29 to 31.
@@ -86,5 +88,9 @@ function fieldError(error: ErrorObject): FieldError {
       pointer: error.instancePath,
       detail: `must be one of ${(params.allowedValues as unknown[]).join(", ")}`,
     };
+  // What an expression asks for, people read better in the words beside it.
+  const { description } = (error.parentSchema ?? {}) as { description?: string };
+  if (keyword === "pattern" && description)
+    return { pointer: error.instancePath, detail: `must be ${description}` };
   return { pointer: error.instancePath, detail: error.message ?? "is not valid" };
 }

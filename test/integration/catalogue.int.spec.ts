@@ -1,4 +1,4 @@
-import type { EventView } from "../support/client";
+import type { EventView, Problem } from "../support/client";
 import { startHub, type TestHub } from "../support/hub";
 import { newPlan, place } from "../support/orders";
 import { signUp } from "../support/people";
@@ -45,6 +45,19 @@ test("given a new plan, and then fewer seats, when the catalogue is read at once
   expect(await free()).toBe(3);
   expect((await hub.admin.call("PATCH", `/api/admin/plans/${planId}`, { seats: 2 })).status).toBe(200);
   expect(await free()).toBe(2);
+});
+
+test("given a name of blanks alone, then no plan and no user gets it", async () => {
+  const name = "   ";
+  const plan = { id: "blank", name, price: { amount: 1, currency: "EUR" }, interval: "month", seats: null };
+  const person = { email: "blank@example.com", password: "correct-horse", name };
+  for (const answer of [
+    await hub.admin.post<Problem>("/api/admin/plans", plan),
+    await hub.guest.post<Problem>("/api/auth/register", person),
+  ]) {
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([{ pointer: "/name", detail: expect.stringContaining("blanks") }]);
+  }
 });
 
 test("a plan without a limit has none on what is free", async () => {
