@@ -99,6 +99,7 @@ const problemAnswer = (errors: E.HubError[]) => {
     description: errors.map(({ code }) => `\`${code}\``).join(", "),
     headers: {
       "X-Correlation-Id": header("X-Correlation-Id"),
+      ...(status === 401 && { "WWW-Authenticate": header("WWW-Authenticate") }),
       ...([429, 503].includes(status) && { "Retry-After": header("Retry-After") }),
     },
     content: {
@@ -237,6 +238,7 @@ function build() {
         "X-Correlation-Id": { description: "Follows the request through every message.", schema: text },
         Location: { description: "The path of what was created.", schema: text },
         "Idempotent-Replayed": { description: "`true`: this is the first answer again.", schema: text },
+        "WWW-Authenticate": { description: "`Bearer` (RFC 6750).", schema: text },
         "Retry-After": { description: "Seconds.", schema: { type: "integer", minimum: 0 } },
       },
     },

@@ -52,6 +52,9 @@ const securityHeaders = helmet({
   strictTransportSecurity: false,
 });
 
+/** A whole URL, as clients ask a proxy for it, is taken too (RFC 9112, 3.2.2): by its path. */
+const originForm = (target: string): string => target.replace(/^https?:\/\/[^/?]*\/?/i, "/");
+
 /** The HTTP gateway: JWT guard, rate limits, problem+json, socket.io and the pages. */
 export default defineService(({ broker, config, metrics, requests, tracing }) => {
   const guard = new Guard(broker);
@@ -123,6 +126,7 @@ export default defineService(({ broker, config, metrics, requests, tracing }) =>
         },
       }),
       rootCallOptions(options: { requestID?: string; meta?: object }, req: Request, res: ServerResponse) {
+        req.url = originForm(req.url ?? "/");
         const given = req.headers["x-correlation-id"];
         options.requestID = typeof given === "string" && CORRELATION_ID.test(given) ? given : newId();
         res.setHeader("X-Correlation-Id", options.requestID);

@@ -27,15 +27,16 @@ interface Alias {
 /** The parts of moleculer-web that are used here; its types leave them out. */
 interface Gateway {
   aliases: Alias[];
-  corsHandler(route: GatewayRoute, req: Request, res: ServerResponse): boolean;
+  corsHandler(settings: object, req: Request, res: ServerResponse): boolean;
 }
 interface GatewayRoute {
   opts: {
-    /** Lets a request to a call in, before its body is read. */
+    /** Lets a request in, before its body is read; one without `$alias` asks for what is not there. */
     admit?(ctx: Context<unknown, HttpMeta>, req: Request): Promise<void>;
   };
 }
 interface Methods {
+  corsHandler(this: Gateway, settings: object, req: Request, res: ServerResponse): boolean;
   resolveAlias(this: Gateway, path: string, method?: string): { alias: Alias } | false;
   routeHandler(
     this: Gateway,
@@ -55,29 +56,33 @@ function methodsOf(aliases: Alias[], path: string): string[] {
   return [...new Set([...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"])];
 }
 
-/** By the host alone: a proxy in front may have ended TLS. */
-const isOwnOrigin = ({ headers: { origin, host } }: Request): boolean =>
-  origin !== undefined && origin.replace(/^https?:\/\//, "") === host;
-
 const methods: Methods = {
   /** HEAD runs what GET runs; Node leaves the body out. */
   resolveAlias(path, method) {
     return own.resolveAlias.call(this, path, method === "HEAD" ? "GET" : method);
   },
 
+  /** An origin that is not allowed gets its answer without a word of CORS: browsers keep that from its pages. */
+  corsHandler(settings, req, res) {
+    try {
+      return own.corsHandler.call(this, settings, req, res);
+    } catch (error) {
+      if ((error as { type?: string }).type !== "ORIGIN_NOT_ALLOWED") throw error;
+      return false;
+    }
+  },
+
   /** Below the path of a route nothing else is served: else an unknown path would fall to the pages. */
   async routeHandler(ctx, route, req, res, found) {
-    // A page of the hub's own says so too, on a POST: it is no other origin.
-    if (isOwnOrigin(req)) delete req.headers.origin;
     // First, so that a page of another origin can read an error too.
     if (this.corsHandler(route, req, res)) return true;
-    if (found && req.method !== "OPTIONS") {
-      req.$alias = found.alias;
-      await route.opts.admit?.(ctx, req);
-    } else {
+    const asks = req.method !== "OPTIONS";
+    if (found && asks) req.$alias = found.alias;
+    if (asks) await route.opts.admit?.(ctx, req);
+    if (!found || !asks) {
       const allow = methodsOf(this.aliases, req.parsedUrl ?? "");
       if (allow.length > 0) {
-        if (req.method !== "OPTIONS") throw new MethodNotAllowedError(allow);
+        if (asks) throw new MethodNotAllowedError(allow);
         res.writeHead(204, { Allow: allow.join(", ") }).end();
         return true;
       }

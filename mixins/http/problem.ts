@@ -42,11 +42,17 @@ export function hubError(error: unknown): HubError | null {
   return null;
 }
 
+/** The codes of an access token that came and is no good (RFC 6750). */
+const SENT_A_TOKEN = new Set(["TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED"]);
+
 /** What goes over the wire; a bug tells nothing of itself. */
 export function problemOf(error: HubError | null): { problem: Problem; headers: Record<string, string> } {
   const known = error ?? new HubError("INTERNAL_ERROR", 500, "Something went wrong on our side.");
   const headers: Record<string, string> = {};
   // By its details: one that came over the mesh has no class of its own.
+  // RFC 9110: a 401 says how to do better.
+  if (known.status === 401)
+    headers["WWW-Authenticate"] = SENT_A_TOKEN.has(known.code) ? 'Bearer error="invalid_token"' : "Bearer";
   if (known.status === 429) headers["Retry-After"] = String(known.details.retryAfter);
   else if (known.status === 503) headers["Retry-After"] = "1";
   if (known instanceof MethodNotAllowedError) headers.Allow = known.allow.join(", ");

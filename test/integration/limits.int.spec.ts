@@ -41,6 +41,21 @@ describe("the rate limit", () => {
     }
   });
 
+  test("counts calls that are not there", async () => {
+    const ask = (i: number) =>
+      hub.guest.call(i % 2 ? "DELETE" : "GET", i % 2 ? "/api/plans" : "/api/nothing", undefined, {
+        "x-forwarded-for": "10.5.0.1",
+      });
+    const answers = await Promise.all(Array.from({ length: 24 }, (_, i) => ask(i)));
+    const statuses = answers.map(({ status }) => status);
+    for (const [status, count] of [
+      [404, 10],
+      [405, 10],
+      [429, 4],
+    ])
+      expect([status, statuses.filter((one) => one === status).length]).toEqual([status, count]);
+  });
+
   test("leaves health, keys and pages alone", async () => {
     for (const path of ["/health/live", "/health/ready", "/.well-known/jwks.json", "/index.html"]) {
       const answers = await Promise.all(Array.from({ length: 25 }, () => from(hub.guest, path, "10.4.0.1")));

@@ -73,6 +73,28 @@ describe("as it is by default", () => {
     });
   });
 
+  test("given a whole URL, as a client asks a proxy, then it is answered as its path", async () => {
+    const { hostname, port } = new URL(hub.url);
+    for (const path of ["http://hub.example/api/plans?limit=1", "HTTPS://hub.example"]) {
+      const status = await new Promise((resolve, reject) =>
+        request({ hostname, port, path }, (res) => resolve(res.resume().statusCode))
+          .on("error", reject)
+          .end(),
+      );
+      expect([path, status]).toEqual([path, 200]);
+    }
+  });
+
+  describe("a 401", () => {
+    test.each([
+      ["no token", {}, "Bearer"],
+      ["a bad one", { authorization: "Bearer nonsense" }, 'Bearer error="invalid_token"'],
+    ])("given %s, then it says how to do better", async (_, headers: Record<string, string>, wanted) => {
+      const answer = await hub.guest.call<unknown>("GET", "/api/auth/me", undefined, headers);
+      expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, wanted]);
+    });
+  });
+
   describe("a path that is not there", () => {
     test.each([
       "/api",
@@ -177,9 +199,16 @@ describe("with CORS_ORIGIN", () => {
     expect((await hub.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(200);
   });
 
-  test("given a page of elsewhere, when it signs in, then it may not", async () => {
-    const headers = { origin: "https://elsewhere.test" };
-    expect((await hub.guest.post("/api/auth/login", ADMIN, headers)).status).toBe(403);
+  test.each([
+    ["GET", "/api/plans", 200],
+    ["GET", "/health/live", 200],
+    ["GET", "/", 200],
+    ["OPTIONS", "/api/auth/login", 204],
+  ])("given %s %s of a page of elsewhere, then it may not read the answer", async (method, path, wanted) => {
+    const asked = { origin: "https://elsewhere.test", "access-control-request-method": "POST" };
+    const { status, headers } = await hub.guest.call(method, path, undefined, asked);
+    expect(status).toBe(wanted);
+    expect([...headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
   test.each([
