@@ -224,4 +224,21 @@ describe("an administrator", () => {
       .getByText(/^From must be /)
       .waitFor();
   });
+
+  test("sees the slider follow the exact moment that was typed", async () => {
+    const { id } = await placed((await signUp(hub.client)).client);
+    const { page, open } = await tabOf(await adminSession());
+    await open(`/admin/orders/${id}`);
+    await page.getByRole("button", { name: /^SubscriptionActivated/ }).waitFor();
+    const slider = page.getByLabel("Step by step");
+    const isAtItsEnd = () =>
+      page.evaluate("[...document.querySelectorAll('[type=range]')].every((s) => s.value === s.max)");
+    expect(await isAtItsEnd()).toBe(true);
+    await page.getByLabel("Exact moment").fill("2020-01-01T00:00:00");
+    await page.getByLabel("Exact moment").blur();
+    await page.locator(".order-facts").getByText("Not yet", { exact: true }).waitFor();
+    expect(await slider.inputValue()).toBe("0");
+    await page.getByRole("button", { name: "Back to now" }).click();
+    expect(await isAtItsEnd()).toBe(true);
+  });
 });

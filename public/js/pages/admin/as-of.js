@@ -31,18 +31,18 @@ export function asOf({ start, show }) {
     slider.setAttribute("aria-valuetext", moment || "now");
     now.disabled = !at;
   };
+  // Where `at` stands between the stops; at the end for now.
+  const slide = () => (slider.value = at ? String(stops.findLastIndex((stop) => stop <= at)) : slider.max);
   const choose = (next) => {
     at = next;
+    slide();
     exact.value = at ? toLocal(at) : "";
     tell();
     void show(at);
   };
   slider.addEventListener("input", () => choose(stops[slider.valueAsNumber] ?? null));
   exact.addEventListener("change", () => choose(toInstant(exact.value, null)));
-  now.addEventListener("click", () => {
-    slider.value = slider.max;
-    choose(null);
-  });
+  now.addEventListener("click", () => choose(null));
   if (at) exact.value = toLocal(at);
   tell();
 
@@ -63,7 +63,7 @@ export function asOf({ start, show }) {
     moments(list) {
       stops = [...new Set(list)].sort();
       slider.max = String(stops.length);
-      slider.value = String(at ? stops.findLastIndex((stop) => stop <= at) : stops.length);
+      slide();
       if (at) void show(at);
     },
   };
