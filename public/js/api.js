@@ -58,10 +58,22 @@ async function send(method, path, { query, body, headers, signal }) {
 /** A wrong password is no end; an expired token that could not be refreshed for want of an answer isn't either. */
 const ENDS_NOTHING = new Set(["INVALID_CREDENTIALS", "TOKEN_EXPIRED"]);
 
+const NO_CONTENT = 204;
+
+/** Told of an answer that is no JSON, as of a bad gateway: whether the hub was reached is open. */
+const BAD_GATEWAY = 502;
+const NOT_THE_HUB = {
+  code: "NOT_THE_HUB",
+  detail:
+    "Something other than the hub answered, such as a network that wants you to sign in first. Check the connection and try again.",
+};
+
 async function answer(response, anyStatus = false) {
   const text = await response.text();
   const json = parse(text);
-  if (response.ok || (anyStatus && json)) return json;
+  if (response.status === NO_CONTENT) return null;
+  if (json && (response.ok || anyStatus)) return json;
+  if (response.ok) throw new ApiError(BAD_GATEWAY, NOT_THE_HUB);
   const problem = json ?? {};
   problem.correlationId = response.headers.get("x-correlation-id") ?? undefined;
   if (response.status === 401 && session.token && !ENDS_NOTHING.has(problem.code)) {

@@ -127,3 +127,51 @@ describe("notifications whose first list failed", () => {
     );
   });
 });
+
+describe("an answer that is not the hub's", () => {
+  const PORTAL = { contentType: "text/html", body: "<h1>Welcome to the hotel</h1>" };
+
+  test("is told, and no empty form is shown that would wipe what is stored", async () => {
+    const { page, errors, open } = await tabOf();
+    await page.route("**/api/notifications/preferences", (route) => route.fulfill(PORTAL), { times: 1 });
+    await open("/account");
+    await page.getByText("Something other than the hub answered").waitFor();
+    expect(await page.getByRole("button", { name: "Save" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Save" }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test("does not break a page that lists something", async () => {
+    const { page, errors, open } = await tabOf();
+    await page.route("**/api/orders?*", (route) => route.fulfill(PORTAL), { times: 1 });
+    await open("/orders");
+    await page.getByText("Something other than the hub answered").waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test("leaves open whether an order was placed, so that the next press can't place a second", async () => {
+    const { page, open } = await tabOf();
+    const keys: (string | undefined)[] = [];
+    await page.route("**/api/orders", (route) => {
+      keys.push(route.request().headers()["idempotency-key"]);
+      return keys.length === 1 ? route.fulfill(PORTAL) : broken(route);
+    });
+    await open("/checkout?plan=pro");
+    await page.getByRole("button", { name: /^Pay/ }).click();
+    await page.getByText("Something other than the hub answered").waitFor();
+    await page.getByRole("button", { name: /^Pay/ }).click();
+    await page.getByText("It broke.").waitFor();
+    expect(keys).toEqual([keys[0], keys[0]]);
+  });
+
+  test("is not one that has no content by design", async () => {
+    const { person, notes } = await customer();
+    const { page, open } = await tabOf(person);
+    await open("/plans");
+    const answered = await page.evaluate(
+      `import("/js/api.js").then(({ api }) => api.post("/api/notifications/${notes[0]?.id ?? ""}/read"))`,
+    );
+    expect(answered).toBeNull();
+  });
+});
