@@ -1,9 +1,9 @@
-import type { Browser, Route } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { launchBrowser, openTab, type Tab } from "../support/browser";
 import type { NotificationView, Page as PageOf } from "../support/client";
-import { makePlace, type Place } from "../support/environment";
+import { ADMIN, makePlace, type Place } from "../support/environment";
 import { placed } from "../support/orders";
-import { signUp, type Person } from "../support/people";
+import { signIn, signUp, type Person } from "../support/people";
 import { HubProcess } from "../support/process";
 import { waitFor } from "../support/wait";
 
@@ -173,5 +173,81 @@ describe("an answer that is not the hub's", () => {
       `import("/js/api.js").then(({ api }) => api.post("/api/notifications/${notes[0]?.id ?? ""}/read"))`,
     );
     expect(answered).toBeNull();
+  });
+});
+
+describe("a question whose work is under way", () => {
+  /** Holds back each POST to `path`. */
+  async function holdPosts(page: Page, path: string): Promise<Route[]> {
+    const held: Route[] = [];
+    await page.route(path, (route) =>
+      route.request().method() === "POST" ? void held.push(route) : route.fallback(),
+    );
+    return held;
+  }
+
+  async function triesToClose(page: Page): Promise<void> {
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.mouse.click(5, 5);
+  }
+
+  test("stays until it is known how that ended, and asks for it once", async () => {
+    const { person, id } = await customer();
+    const { page, open } = await tabOf(person);
+    const held = await holdPosts(page, `**/api/orders/${id}/cancel`);
+    await open(`/orders/${id}`);
+    await page.getByRole("button", { name: `Cancel order ${id}` }).click();
+    const dialog = page.getByRole("dialog");
+    const act = dialog.getByRole("button", { name: "Cancel the order" });
+    const keep = dialog.getByRole("button", { name: "Keep it" });
+    await act.click();
+    await waitFor(() => held.length === 1);
+
+    await act.click();
+    await triesToClose(page);
+    expect(await keep.isDisabled()).toBe(true);
+    expect(await dialog.count()).toBe(1);
+    await Promise.all(held.map(broken));
+    await dialog.getByRole("alert").getByText("It broke.").waitFor();
+    expect(held).toHaveLength(1);
+
+    await keep.click();
+    expect(await dialog.count()).toBe(0);
+  });
+
+  test("tells how that failed when the page was left meanwhile", async () => {
+    const { person, id } = await customer();
+    const { page, open } = await tabOf(person);
+    const held = await holdPosts(page, `**/api/orders/${id}/cancel`);
+    await open(`/orders/${id}`);
+    await page.getByRole("button", { name: `Cancel order ${id}` }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel the order" }).click();
+    await waitFor(() => held.length === 1);
+
+    await page.evaluate(`location.hash = "#/plans"`);
+    await page.getByRole("heading", { name: "Plans", level: 1 }).waitFor();
+    expect(await page.getByRole("dialog").count()).toBe(0);
+    await Promise.all(held.map(broken));
+    await page.getByRole("status").getByText("Not done: Cancel the order").waitFor();
+    await page.getByRole("status").getByText("It broke.").waitFor();
+  });
+
+  test("stays when it is a form, too", async () => {
+    const { page, open } = await tabOf(await signIn(hub.client, ADMIN));
+    const held = await holdPosts(page, "**/api/admin/redrives");
+    await open("/admin/dead-letters");
+    await page.getByRole("button", { name: "Redrive all" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Redrive them" }).click();
+    await waitFor(() => held.length === 1);
+
+    await triesToClose(page);
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    expect(await dialog.count()).toBe(1);
+    await Promise.all(held.map(broken));
+    await dialog.getByRole("alert").getByText("It broke.").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await dialog.count()).toBe(0);
   });
 });

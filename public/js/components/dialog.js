@@ -2,10 +2,12 @@ import { h, put } from "../dom.js";
 import { icon } from "./icon.js";
 import { landing } from "./focus.js";
 import { problem } from "./form.js";
+import { toast } from "./toast.js";
 
 /**
  * Opens a modal dialog; `build(close)` gives its content. It leaves the page when it closes, and the focus
- * goes back to what opened it, or to what is left of its row.
+ * goes back to what opened it, or to what is left of its row. While something in it is under way it stays as
+ * it is, since that tells there how it ended.
  */
 export function openDialog(title, build, { wide = false } = {}) {
   const row = document.activeElement?.closest("tr");
@@ -17,6 +19,15 @@ export function openDialog(title, build, { wide = false } = {}) {
     dialog.remove();
     if (document.activeElement === document.body) landing(row).focus({ preventScroll: true });
   });
+  const hold = (event) => {
+    if (!dialog.querySelector("[aria-busy=true]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  dialog.addEventListener("click", hold, { capture: true });
+  dialog.addEventListener("cancel", hold);
+  // Asked to cancel twice, a browser closes it all the same.
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && hold(event));
   // A click on the backdrop is a click on the dialog itself, outside its box.
   dialog.addEventListener("click", (event) => event.target === dialog && isOutside(event, dialog) && close());
   addEventListener("hashchange", close, { once: true });
@@ -31,32 +42,31 @@ function isOutside(event, element) {
   return x < box.left || x > box.right || y < box.top || y > box.bottom;
 }
 
-/** Asks before something that can't be taken back; `act` may throw an `ApiError`, which is shown in place. */
+/**
+ * Asks before something that can't be taken back; `act` may throw an `ApiError`, which is shown in place, or
+ * as a toast when the page was left meanwhile.
+ */
 export function confirmDialog({ title, text, action, act, back = "Back", danger = true }) {
   openDialog(title, (close) => {
     const notice = h("div", { role: "alert" });
     const button = h("button", { type: "button", class: danger ? "btn danger" : "btn primary" }, action);
+    const leave = h("button", { type: "button", class: "btn", autofocus: true, onclick: close }, back);
     button.addEventListener("click", async () => {
+      put(notice);
       button.setAttribute("aria-busy", "true");
+      leave.disabled = true;
       try {
         await act();
         close();
       } catch (error) {
-        put(notice, problem(error));
+        if (notice.isConnected) put(notice, problem(error));
+        else toast({ title: `Not done: ${action}`, body: error.message, tone: "bad" });
       } finally {
         button.removeAttribute("aria-busy");
+        leave.disabled = false;
       }
     });
-    return [
-      h("p", { class: "muted" }, text),
-      notice,
-      h(
-        "div",
-        { class: "dialog-actions" },
-        h("button", { type: "button", class: "btn", autofocus: true, onclick: close }, back),
-        button,
-      ),
-    ];
+    return [h("p", { class: "muted" }, text), notice, h("div", { class: "dialog-actions" }, leave, button)];
   });
 }
 
