@@ -9,8 +9,6 @@ const ajv = new Ajv({
   strict: true,
   strictSchema: true,
   allowUnionTypes: true,
-  // So that an error has its schema.
-  verbose: true,
 });
 addFormats(ajv);
 // Every message has a timestamp, so one expression checks the common case; ajv checks days 29 to 31.
@@ -42,7 +40,7 @@ export function fieldErrors(schema: TSchema, value: unknown): FieldError[] | nul
   if (validate(value)) return null;
   const seen = new Set<string>();
   const unique = choices(validate.errors ?? [])
-    .map(fieldError)
+    .map((error) => fieldError(error, schema))
     .filter((e) => {
       const id = e.pointer + e.detail;
       return seen.has(id) ? false : seen.add(id);
@@ -77,7 +75,13 @@ export function parse<S extends TSchema>(schema: S, value: unknown, message?: st
   return value as Static<S>;
 }
 
-function fieldError(error: ErrorObject): FieldError {
+/** The part of `schema` in which `schemaPath` (`#/properties/name/pattern`) names a keyword. */
+function partOf(schema: TSchema, schemaPath: string): { description?: string } {
+  const steps = schemaPath.split("/").slice(1, -1).map(decodeURIComponent);
+  return steps.reduce<Record<string, never>>((part, step) => part?.[step] ?? {}, schema as never);
+}
+
+function fieldError(error: ErrorObject, schema: TSchema): FieldError {
   const { params, keyword } = error;
   const at = (name: string) => `${error.instancePath}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   if (keyword === "required") return { pointer: at(String(params.missingProperty)), detail: "is required" };
@@ -89,7 +93,7 @@ function fieldError(error: ErrorObject): FieldError {
       detail: `must be one of ${(params.allowedValues as unknown[]).join(", ")}`,
     };
   // What an expression asks for, people read better in the words beside it.
-  const { description } = (error.parentSchema ?? {}) as { description?: string };
+  const { description } = partOf(schema, error.schemaPath);
   if (keyword === "pattern" && description)
     return { pointer: error.instancePath, detail: `must be ${description}` };
   return { pointer: error.instancePath, detail: error.message ?? "is not valid" };
